@@ -1,0 +1,26 @@
+# llorch_module(NAME [DEPS ...] [LIBS ...]): src/NAME/*.cpp becomes the static library llorch_NAME ('/' as '_');
+# src/NAME/*_test.cpp become the program NAME_test. DEPS are other modules, LIBS are libraries of the system.
+function(llorch_module name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  string(REPLACE "/" "_" target ${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(TRANSFORM ARG_DEPS REPLACE "/" "_")
+  list(TRANSFORM ARG_DEPS PREPEND "llorch_")
+  add_library(llorch_${target} STATIC ${sources})
+  target_link_libraries(llorch_${target} PUBLIC llorch_options ${ARG_DEPS} ${ARG_LIBS})
+  if(LLORCH_TESTS AND tests)
+    llorch_test(${target}_test SOURCES ${tests} DEPS llorch_${target})
+  endif()
+endfunction()
+
+# llorch_test(NAME SOURCES ... DEPS ...): one GoogleTest program, each of its tests a CTest test.
+function(llorch_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE LLORCH_SOURCE_DIR="${CMAKE_SOURCE_DIR}" LLORCH_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  add_test(NAME ${name} COMMAND ${name})
+endfunction()

@@ -1,0 +1,106 @@
+// OpTable: a host backend as a table of op functions. ref::ops() fills it and defines every op; avx2::ops(base) copies
+// it and replaces what it does faster; blas::ops(base) replaces matmul. cpu/ walks a plan with it: all threads call
+// every op function, each does its share, and one barrier follows each op.
+//
+// What every table promises (ref, avx2, avx512; not blas): a token's row of every slot depends on that token's sequence
+// alone, bit for bit: never on the other rows of the batch, the number of threads, or how a prompt was chunked. So a
+// matmul output is one chain of sums in one fixed order over K, and attention walks the KV in pieces of kKvBlock
+// positions, aligned at multiples of kKvBlock, merged first to last.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/batch.h"
+#include "base/threads.h"
+#include "model/plan.h"
+#include "model/weights.h"
+
+namespace llorch {
+
+/// A plan's weights as host code reads them, indexed by WeightId. Matrices point into the checkpoint's mapping.
+struct HostWeights {
+  std::vector<MatrixView> matrices;         // empty view for vectors
+  std::vector<std::vector<float>> vectors;  // empty for matrices
+};
+
+/// One layer's KV cache: k and v are [n_blocks, n_kv_heads, kKvBlock, head_dim] floats.
+struct KvLayer {
+  float* k = nullptr;
+  float* v = nullptr;
+};
+
+/// What an op function may read and write. One per thread and run; everything but `thread` and `scratch` is shared.
+struct Work {
+  const Plan* plan = nullptr;
+  const HostWeights* weights = nullptr;
+  const Batch* batch = nullptr;
+  float* slots[kSlots] = {};    // [max_batch_tokens, width] each, 64-byte aligned
+  float* logits = nullptr;      // [n_outputs, vocab]
+  std::span<const KvLayer> kv;  // [n_layers]
+  Activations activations = Activations::q8;
+  ThreadTeam* team = nullptr;  // for barriers inside an op; every thread must reach each of them
+  int thread = 0;
+  int n_threads = 1;
+  std::span<std::byte> scratch;  // this thread's own, 64-byte aligned, at least kScratchBytes
+  std::span<std::byte> shared;   // all threads', 64-byte aligned: room for max_batch_tokens rows of the widest
+                                 // slot in 8-bit form with scales and sums (2 bytes a value is enough)
+  const float* vector(WeightId id) const {
+    return id == kNoWeight ? nullptr : weights->vectors[static_cast<std::size_t>(id)].data();
+  }
+  const MatrixView& matrix(WeightId id) const { return weights->matrices[static_cast<std::size_t>(id)]; }
+  float* slot(Slot s) const { return slots[static_cast<std::size_t>(s)]; }
+};
+inline constexpr std::size_t kScratchBytes = std::size_t{1} << 20;
+
+/// y[i, r] = W[r] . x[row(i)] + bias[r], then y = y, or y_old + scale * y when accumulating, or scale * y with the cap.
+struct Matmul {
+  const MatrixView* w = nullptr;         // [rows, cols]
+  const float* x = nullptr;              // [*, cols], row i of the product reads x + (x_rows ? x_rows[i] : i) * cols
+  const std::int32_t* x_rows = nullptr;  // nullptr: 0, 1, 2, ...
+  int m = 0;                             // rows of the product
+  float* y = nullptr;                    // [m, w->rows]
+  const float* bias = nullptr;           // [w->rows] or nullptr
+  bool accumulate = false;
+  float scale = 1.0F;
+  float softcap = 0;  // > 0: y = softcap * tanh(y / softcap), last
+};
+
+struct OpTable {
+  const char* name = "";
+  bool deterministic = true;
+  void (*embed)(const EmbedOp&, const Work&) = nullptr;
+  void (*norm)(const NormOp&, const Work&) = nullptr;
+  void (*matmul)(const Matmul&, const Work&) = nullptr;  // LinearOp and LogitsOp
+  void (*rope_store)(const RopeStoreOp&, int layer, const Work&) = nullptr;
+  void (*attend)(const AttendOp&, int layer, const Work&) = nullptr;
+  void (*gate)(const GateOp&, const Work&) = nullptr;
+  void (*add)(const AddOp&, const Work&) = nullptr;
+  /// True when matmul has a kernel for this format with 8-bit activations (used when Work::activations is q8).
+  bool (*has_q8)(DType) = nullptr;
+};
+
+namespace ref {
+/// Plain C++: the definition of every op.
+OpTable ops();
+}  // namespace ref
+namespace avx2 {
+/// True when this processor has AVX2, FMA and F16C.
+bool available();
+OpTable ops(const OpTable& base);
+}  // namespace avx2
+namespace avx512 {
+/// True when this processor has AVX-512 F, BW, DQ and VL.
+bool available();
+OpTable ops(const OpTable& base);
+}  // namespace avx512
+namespace blas {
+/// The library behind cblas and the kernels that it chose, for people.
+const char* description();
+OpTable ops(const OpTable& base);
+}  // namespace blas
+
+}  // namespace llorch

@@ -1,0 +1,21 @@
+// JSON from untrusted sources: nlohmann-json behind a depth guard, with errors as Result.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace llorch {
+
+/// Nesting deeper than this is refused before the parser sees it (nlohmann recurses when it writes and destroys).
+inline constexpr int kMaxJsonDepth = 64;
+
+/// Parses one JSON document. Refuses invalid UTF-8, duplicate keys, trailing bytes, NaN and nesting over kMaxJsonDepth.
+/// `what` names the source in the error ("config.json", "request body").
+Result<nlohmann::json> parse_json(std::string_view text, std::string_view what);
+
+/// Writes JSON on one line; bytes that are not UTF-8 become U+FFFD instead of an exception.
+std::string dump_json(const nlohmann::json& value);
+
+}  // namespace llorch

@@ -1,0 +1,58 @@
+// LoadedModel: everything between a model's path and an engine that answers: checkpoint, tokenizer, spec, plan,
+// weights, backend, KV cache. The one way in, for every daemon and every verb of the tool.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "base/result.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+#include "model/plan.h"
+#include "model/weights.h"
+#include "tokenizer/tokenizer.h"
+
+namespace llorch {
+
+/// The path that names the embedded model.
+inline constexpr const char* kBuiltinHaiku = "builtin:haiku";
+
+/// A model without a device: for inspect and tokenize.
+struct ModelFiles {
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::string name;  // general.name, else the file's stem
+};
+/// `path`: a .gguf, the first of a split set, a directory, or builtin:haiku.
+Result<ModelFiles> open_model(const std::string& path);
+
+struct LoadOptions {
+  std::string device = "cpu";
+  BackendOptions backend;
+  int context = 0;  // 0: the model's, at most 8,192; more than the model's is lowered (context_lowered)
+  int max_sequences = 1;
+  std::int64_t kv_cache_bytes = 0;  // 0: what max_sequences full contexts need
+  int max_batch_tokens = 512;
+  std::function<void(double)> progress;  // 0..1 while weights are loaded; may be empty
+};
+
+struct LoadedModel {
+  ModelFiles files;
+  Plan plan;
+  std::unique_ptr<WeightSource> weights;
+  std::unique_ptr<Tokenizer> tokenizer;  // null when the files have none and none was required
+  std::unique_ptr<Backend> backend;      // verified and loaded
+  int context = 0;
+  bool context_lowered = false;
+  int kv_blocks = 0;
+};
+
+/// Opens, checks, verifies the device, and loads, in this order.
+Result<LoadedModel> load_model(const std::string& path, const LoadOptions& options);
+
+/// Makes the spec and plan of an open checkpoint; context 0 as in LoadOptions (it may choose rope factors).
+Result<Plan> plan_of(const Checkpoint& checkpoint, int context);
+
+}  // namespace llorch

@@ -1,0 +1,19 @@
+// Sampler: logits -> token. Pure functions; the order is penalties, temperature, top-k, top-p, min-p, draw.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "sampling/params.h"
+
+namespace llorch {
+
+/// Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC11), keyed by the seed and counted by
+/// (position, choice): a uniform number in [0, 1) that is the same on every platform.
+double uniform_draw(std::uint64_t seed, std::uint32_t choice, std::uint32_t position);
+
+/// Draws a token id from logits[vocab]. Errors (ErrorCode::internal): a logit is NaN, or none is above -inf.
+Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec);
+
+}  // namespace llorch

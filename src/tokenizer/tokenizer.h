@@ -1,0 +1,75 @@
+// Tokenizer: text <-> token ids, from a GGUF vocabulary or a tokenizer.json. Immutable once made; safe to share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/checkpoint.h"
+
+namespace llorch {
+
+struct EncodeOptions {
+  /// Text of control tokens ("<|im_end|>") becomes those tokens. Off for text from users. (Added tokens that are not
+  /// special are recognised either way.)
+  bool parse_special = false;
+  /// What the file says a prompt begins (and ends) with: BOS/EOS flags of a GGUF, the post-processor of a
+  /// tokenizer.json.
+  bool add_special = false;
+};
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  /// Ids of `text`. Bytes that are not UTF-8 are encoded as U+FFFD each; never fails, linear-logarithmic in the length.
+  virtual std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options) const = 0;
+  /// Text of `ids` as Hugging Face's decode() gives it. Ids outside the vocabulary are an error.
+  virtual Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const = 0;
+  /// Bytes that token `id` contributes to a text, its place in the text left aside; empty for an id out of range.
+  virtual std::string piece(std::int32_t id) const = 0;
+  /// Bytes that `id` contributes when it follows what came before: `first` is true at the very start of a text (SPM
+  /// decoders strip the dummy space there). Control tokens contribute nothing when skip_special.
+  virtual std::string stream_piece(std::int32_t id, bool first, bool skip_special) const = 0;
+
+  virtual int vocab_size() const = 0;
+  virtual std::string_view kind() const = 0;  // "gguf-bpe", "gguf-spm", "hf-json"
+  virtual std::optional<std::int32_t> bos_id() const = 0;
+  virtual bool is_special(std::int32_t id) const = 0;
+  /// Tokens that end a turn: EOS, EOT, and control tokens known to end a message. Sorted.
+  virtual std::span<const std::int32_t> end_ids() const = 0;
+  /// The id of a token by its literal text ("<|im_end|>").
+  virtual std::optional<std::int32_t> find(std::string_view text) const = 0;
+};
+
+/// The tokenizer of an open checkpoint: GGUF metadata, or the directory's tokenizer.json. `end_ids` of a directory come
+/// from generation_config.json, tokenizer_config.json and config.json.
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const Checkpoint& checkpoint);
+/// From a lone tokenizer.json.
+Result<std::unique_ptr<Tokenizer>> load_tokenizer_json(const std::string& path);
+/// The same from memory (fuzzers); `name` stands for the path in errors.
+Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json, const std::string& name);
+
+/// Text of a growing sequence, one token at a time, in whole UTF-8 characters: bytes of an unfinished character wait
+/// for the rest; what can no longer become one is replaced by U+FFFD.
+class StreamDecoder {
+ public:
+  /// `tokenizer` must outlive the decoder. `first`: the text begins here (not a continuation of a prompt).
+  StreamDecoder(const Tokenizer& tokenizer, bool first, bool skip_special = true);
+  /// The text that token `id` completes; may be empty.
+  std::string push(std::int32_t id);
+  /// What was held back, with U+FFFD for a character that never ended.
+  std::string finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool first_;
+  bool skip_special_;
+  std::string pending_;  // an unfinished UTF-8 character, at most 3 bytes
+};
+
+}  // namespace llorch
