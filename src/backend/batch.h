@@ -34,10 +34,13 @@ struct Batch {
   int n_outputs() const { return static_cast<int>(output_rows.size()); }
 };
 
+/// In Outputs::sampled: the row's logits are not numbers, so that its request alone can fail.
+inline constexpr std::int32_t kNotSampled = -1;
+
 /// Where results go; an empty span is not wanted.
 struct Outputs {
   std::span<float> logits;          // [n_outputs, vocab]
-  std::span<std::int32_t> sampled;  // [n_outputs] a token drawn by each SampleSpec
+  std::span<std::int32_t> sampled;  // [n_outputs] a token drawn by each SampleSpec, or kNotSampled
 };
 
 }  // namespace llorch

@@ -17,6 +17,7 @@ struct EngineOptions {
   int context = 0;          // tokens a sequence may hold
   int max_sequences = 8;    // running at once; more wait in the order of their arrival
   int prefill_chunk = 256;  // prompt tokens of one step
+  int n_kv_groups = 1;      // Plan::n_kv_groups
 };
 
 struct EngineStats {

@@ -35,6 +35,7 @@ struct LoadOptions {
   int max_sequences = 1;
   std::int64_t kv_cache_bytes = 0;  // 0: what max_sequences full contexts need
   int max_batch_tokens = 512;
+  bool need_tokenizer = true;            // false: a model without one is fine, and none is made
   std::function<void(double)> progress;  // 0..1 while weights are loaded; may be empty
 };
 
@@ -42,14 +43,14 @@ struct LoadedModel {
   ModelFiles files;
   Plan plan;
   std::unique_ptr<WeightSource> weights;
-  std::unique_ptr<Tokenizer> tokenizer;  // null when the files have none and none was required
+  std::unique_ptr<Tokenizer> tokenizer;  // null without LoadOptions::need_tokenizer
   std::unique_ptr<Backend> backend;      // verified and loaded
   int context = 0;
   bool context_lowered = false;
   int kv_blocks = 0;
 };
 
-/// Opens, checks, verifies the device, and loads, in this order.
+/// Verifies the device, opens and checks the files, loads, in this order.
 Result<LoadedModel> load_model(const std::string& path, const LoadOptions& options);
 
 /// Makes the spec and plan of an open checkpoint; context 0 as in LoadOptions (it may choose rope factors).

@@ -10,8 +10,6 @@ namespace llorch {
 
 enum class NormKind : std::uint8_t { rms, layer };
 enum class RopeKind : std::uint8_t { none, adjacent, half };  // rotated pairs: (2i, 2i+1), or (i, i + dims/2)
-enum class QkNorm : std::uint8_t { none, rms_head, rms_row, ln_per_head };
-enum class Residual : std::uint8_t { sequential, parallel_one_norm, parallel_two_norms };
 enum class Act : std::uint8_t { silu, gelu_tanh };
 
 /// Angle of pair i at position p: p * theta^(-2i/dims) / factors[i]; cos and sin are multiplied by `magnitude`.
@@ -33,8 +31,6 @@ struct LayerSpec {
   Rope rope;
   float attn_scale = 0;
   float attn_softcap = 0;  // 0: none
-  QkNorm qk_norm = QkNorm::none;
-  Residual residual = Residual::sequential;
   Act act = Act::silu;
   bool gated = true;
   int ff_dim = 0;
@@ -51,8 +47,7 @@ struct ModelSpec {
   float embed_scale = 1.0F;
   float residual_scale = 1.0F;
   float logit_scale = 1.0F;
-  float final_softcap = 0;  // 0: none
-  bool learned_positions = false;
+  float final_softcap = 0;        // 0: none
   std::vector<LayerSpec> layers;  // alternation is data
   bool operator==(const ModelSpec&) const = default;
 };

@@ -1,0 +1,204 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "base/format.h"
+#include "engine/batch_builder.h"
+#include "engine/kv_pool.h"
+#include "engine/sequence.h"
+
+namespace llorch {
+
+using SequencePtr = std::unique_ptr<Sequence>;
+
+struct Engine::Impl {
+  Impl(Backend& b, const Tokenizer& t, int v, int kv_blocks, const EngineOptions& o)
+      : backend(b), tokenizer(t), vocab(v), options(o), pool(kv_blocks), builder(o.n_kv_groups) {}
+
+  Backend& backend;
+  const Tokenizer& tokenizer;
+  int vocab;
+  EngineOptions options;
+  KvPool pool;
+  BatchBuilder builder;
+  std::deque<SequencePtr> waiting;
+  std::vector<SequencePtr> running;
+  std::uint64_t tokens_generated = 0;
+  std::uint64_t steps = 0;
+
+  /// What one step runs: n tokens of a sequence.
+  struct Share {
+    Sequence* sequence;
+    int n;
+  };
+
+  bool in_flight(const std::string& id) const {
+    const auto is_it = [&id](const SequencePtr& s) { return s->id() == id; };
+    return std::any_of(waiting.begin(), waiting.end(), is_it) || std::any_of(running.begin(), running.end(), is_it);
+  }
+  void admit();
+  std::vector<Share> schedule() const;
+  void release(Sequence& sequence);
+  void fail_all(const std::vector<Share>& shares, const Error& error);
+  void commit(const std::vector<Share>& shares, const std::vector<std::int32_t>& sampled);
+};
+
+Engine::Engine(Backend& backend, const Tokenizer& tokenizer, int vocab, int kv_blocks, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(backend, tokenizer, vocab, kv_blocks, options)) {}
+
+Engine::~Engine() = default;
+
+Status Engine::add(Request request, std::shared_ptr<Sink> sink) {
+  const int prompt = static_cast<int>(request.prompt.size());
+  const int context = impl_->options.context;
+  if (prompt == 0) {
+    return errorf(ErrorCode::invalid_argument, "the prompt has no token");
+  }
+  if (prompt >= context) {
+    return errorf(ErrorCode::invalid_argument,
+                  "the prompt has {} tokens, which leaves no room for an answer in the context of {} tokens", prompt,
+                  context);
+  }
+  for (const std::int32_t id : request.prompt) {
+    if (id < 0 || id >= impl_->vocab) {
+      return errorf(ErrorCode::invalid_argument, "token id {} is outside the vocabulary of {}", id, impl_->vocab);
+    }
+  }
+  if (impl_->in_flight(request.id)) {
+    return errorf(ErrorCode::invalid_argument, "a request with the id '{}' is in flight", request.id);
+  }
+  const auto is_empty = [](const std::string& stop) { return stop.empty(); };
+  if (std::any_of(request.stop.begin(), request.stop.end(), is_empty)) {
+    return errorf(ErrorCode::invalid_argument, "a stop sequence is empty");
+  }
+  const int max_tokens = request.max_tokens > 0 ? std::min(request.max_tokens, context) : context;
+  auto sequence =
+      std::make_unique<Sequence>(std::move(request), std::move(sink), impl_->tokenizer, max_tokens, context);
+  const int blocks = KvPool::blocks_for(sequence->max_kv_tokens());
+  if (blocks > impl_->pool.total()) {
+    return errorf(ErrorCode::invalid_argument, "the request may need {} KV blocks of {} tokens, the cache has {}",
+                  blocks, kKvBlock, impl_->pool.total());
+  }
+  impl_->waiting.push_back(std::move(sequence));
+  return {};
+}
+
+bool Engine::cancel(const std::string& id, Error why) {
+  const auto take_from = [&](auto& list) -> bool {
+    const auto found = std::find_if(list.begin(), list.end(), [&id](const SequencePtr& s) { return s->id() == id; });
+    if (found == list.end()) {
+      return false;
+    }
+    impl_->pool.give_back((*found)->blocks);
+    (*found)->fail(why);
+    list.erase(found);
+    return true;
+  };
+  return take_from(impl_->running) || take_from(impl_->waiting);
+}
+
+/// Requests start in the order of their arrival, each with every KV block that it may need.
+void Engine::Impl::admit() {
+  while (!waiting.empty() && static_cast<int>(running.size()) < options.max_sequences) {
+    Sequence& next = *waiting.front();
+    const int blocks = KvPool::blocks_for(next.max_kv_tokens());
+    if (!pool.can_take(blocks)) {
+      return;
+    }
+    next.blocks = pool.take(blocks);
+    next.admitted();
+    running.push_back(std::move(waiting.front()));
+    waiting.pop_front();
+  }
+}
+
+/// Everything that decodes gets its one token; prompts share what is left of the step's budget, oldest first.
+std::vector<Engine::Impl::Share> Engine::Impl::schedule() const {
+  std::vector<Share> shares;
+  int budget = std::max(options.prefill_chunk, static_cast<int>(running.size()));
+  for (const SequencePtr& s : running) {
+    if (s->n_tokens() - s->n_stored == 1) {
+      shares.push_back({s.get(), 1});
+      --budget;
+    }
+  }
+  for (const SequencePtr& s : running) {
+    const int left = s->n_tokens() - s->n_stored;
+    if (left > 1 && budget > 0) {
+      shares.push_back({s.get(), std::min(left, budget)});
+      budget -= shares.back().n;
+    }
+  }
+  return shares;
+}
+
+bool Engine::step() {
+  Impl& m = *impl_;
+  m.admit();
+  const std::vector<Impl::Share> shares = m.schedule();
+  if (shares.empty()) {
+    return false;
+  }
+  m.builder.clear();
+  std::vector<SampleSpec> specs;
+  for (const auto& [sequence, n] : shares) {
+    m.builder.add(*sequence, n);
+    if (sequence->n_stored + n == sequence->n_tokens()) {
+      specs.push_back(sequence->sample_spec());
+    }
+  }
+  std::vector<std::int32_t> sampled(specs.size());
+  const Status status = m.backend.run(m.builder.batch(), specs, {.logits = {}, .sampled = sampled});
+  ++m.steps;
+  if (!status.ok()) {
+    m.fail_all(shares, status.error());
+  } else {
+    m.commit(shares, sampled);
+  }
+  return true;
+}
+
+void Engine::Impl::release(Sequence& sequence) {
+  pool.give_back(sequence.blocks);
+  std::erase_if(running, [&sequence](const SequencePtr& s) { return s.get() == &sequence; });
+}
+
+void Engine::Impl::fail_all(const std::vector<Share>& shares, const Error& error) {
+  for (const Share& share : shares) {
+    share.sequence->fail(error);
+    release(*share.sequence);
+  }
+}
+
+void Engine::Impl::commit(const std::vector<Share>& shares, const std::vector<std::int32_t>& sampled) {
+  std::size_t row = 0;
+  for (const auto& [sequence, n] : shares) {
+    sequence->n_stored += n;
+    if (sequence->n_stored < sequence->n_tokens()) {
+      continue;  // more of its prompt is to come
+    }
+    const std::int32_t token = sampled[row++];
+    if (token == kNotSampled) {
+      sequence->fail({ErrorCode::internal, "the model computed logits that are not numbers"});
+      release(*sequence);
+      continue;
+    }
+    ++tokens_generated;
+    if (sequence->commit(token)) {
+      release(*sequence);
+    }
+  }
+}
+
+EngineStats Engine::stats() const {
+  return {.running = static_cast<int>(impl_->running.size()),
+          .waiting = static_cast<int>(impl_->waiting.size()),
+          .kv_blocks_used = impl_->pool.used(),
+          .kv_blocks_total = impl_->pool.total(),
+          .tokens_generated = impl_->tokens_generated,
+          .steps = impl_->steps};
+}
+
+}  // namespace llorch

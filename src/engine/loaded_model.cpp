@@ -1,0 +1,137 @@
+#include "engine/loaded_model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/format.h"
+#include "engine/builtin_haiku.h"
+#include "engine/kv_pool.h"
+#include "model/family.h"
+
+namespace llorch {
+namespace {
+
+constexpr int kDefaultContext = 8192;
+
+/// general.name, else what the user sees of the path.
+std::string display_name(const Checkpoint& checkpoint) {
+  const auto name = checkpoint.metadata.string_or("general.name", "");
+  if (name.ok() && !name->empty()) {
+    return *name;
+  }
+  const std::filesystem::path path(checkpoint.path);
+  return (path.has_stem() ? path.stem() : path.parent_path().filename()).string();
+}
+
+struct Planned {
+  Plan plan;
+  std::unique_ptr<ModelSource> source;
+  int context = 0;
+  bool lowered = false;
+};
+
+/// Two looks at the spec: the first tells the model's context, the second is made for the context in use.
+Result<Planned> plan_for(const Checkpoint& checkpoint, int context) {
+  LL_ASSIGN(const Family* family, find_family(checkpoint));
+  const std::string prefix(family->architecture);
+  LL_ASSIGN(const ModelSpec first, make_spec(ModelSource(checkpoint, prefix, context)));
+  Planned planned;
+  planned.context = std::min(context > 0 ? context : kDefaultContext, first.max_context);
+  planned.lowered = context > first.max_context;
+  planned.source = std::make_unique<ModelSource>(checkpoint, prefix, planned.context);
+  LL_ASSIGN(const ModelSpec spec, make_spec(*planned.source));
+  LL_ASSIGN(planned.plan, make_plan(spec, *planned.source));
+  return planned;
+}
+
+/// k and v of kKvBlock tokens in every layer, as floats.
+std::int64_t kv_block_bytes(const ModelSpec& spec) {
+  std::int64_t floats = 0;
+  for (const LayerSpec& layer : spec.layers) {
+    floats += std::int64_t{2} * kKvBlock * layer.n_kv_heads * layer.head_dim;
+  }
+  return floats * static_cast<std::int64_t>(sizeof(float));
+}
+
+Result<int> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory) {
+  const std::int64_t block_bytes = kv_block_bytes(plan.spec);
+  const std::int64_t full = std::int64_t{options.max_sequences} * KvPool::blocks_for(context);
+  std::int64_t blocks = options.kv_cache_bytes / block_bytes;
+  if (options.kv_cache_bytes <= 0) {
+    blocks = std::min(full, memory.free_bytes / 2 / block_bytes);
+  }
+  if (blocks < 1 || blocks > INT32_MAX / kKvBlock) {
+    return errorf(ErrorCode::out_of_memory,
+                  "a KV cache of {} bytes holds {} blocks of {} tokens ({} bytes each); at least 1 is needed",
+                  options.kv_cache_bytes > 0 ? options.kv_cache_bytes : memory.free_bytes / 2, blocks, kKvBlock,
+                  block_bytes);
+  }
+  return static_cast<int>(blocks);
+}
+
+/// A vocabulary other than the embedding's would give ids that no row answers to.
+Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::string& path) {
+  if (tokenizer.vocab_size() > plan.spec.vocab) {
+    return errorf(ErrorCode::model_file, "{}: the tokenizer has {} tokens, the embedding only {} rows", path,
+                  tokenizer.vocab_size(), plan.spec.vocab);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ModelFiles> open_model(const std::string& path) {
+  ModelFiles files;
+  if (path == kBuiltinHaiku) {
+    LL_ASSIGN(Checkpoint checkpoint, parse_gguf(builtin_haiku(), path));
+    files.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
+    files.checkpoint->path = path;
+  } else {
+    LL_ASSIGN(Checkpoint checkpoint, open_checkpoint(path));
+    files.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
+  }
+  files.name = display_name(*files.checkpoint);
+  return files;
+}
+
+Result<Plan> plan_of(const Checkpoint& checkpoint, int context) {
+  LL_ASSIGN(Planned planned, plan_for(checkpoint, context));
+  return std::move(planned.plan);
+}
+
+Result<LoadedModel> load_model(const std::string& path, const LoadOptions& options) {
+  const auto report = [&options](double share) {
+    if (options.progress) {
+      options.progress(share);
+    }
+  };
+  LoadedModel model;
+  LL_ASSIGN(model.backend, create_backend(options.device, options.backend));
+  LL_TRY(model.backend->verify());
+  report(0.0);
+  LL_ASSIGN(model.files, open_model(path));
+  const Checkpoint& checkpoint = *model.files.checkpoint;
+  LL_ASSIGN(Planned planned, plan_for(checkpoint, options.context));
+  model.plan = std::move(planned.plan);
+  model.context = planned.context;
+  model.context_lowered = planned.lowered;
+  report(0.25);
+  if (options.need_tokenizer) {
+    LL_ASSIGN(model.tokenizer, make_tokenizer(checkpoint));
+    LL_TRY(check_vocab(*model.tokenizer, model.plan, path));
+  }
+  report(0.5);
+  LL_ASSIGN(model.weights, bind_weights(*planned.source, model.plan));
+  report(0.75);
+  LL_ASSIGN(model.kv_blocks, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
+  const KvShape kv{.n_blocks = std::vector<int>(static_cast<std::size_t>(model.plan.n_kv_groups), model.kv_blocks),
+                   .max_batch_tokens = options.max_batch_tokens,
+                   .max_batch_seqs = std::max(options.max_sequences, 1),
+                   .max_outputs = options.max_batch_tokens};
+  LL_TRY(model.backend->load(model.plan, *model.weights, kv));
+  report(1.0);
+  return model;
+}
+
+}  // namespace llorch
