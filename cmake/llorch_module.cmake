@@ -1,9 +1,14 @@
-# llorch_module(NAME [DEPS ...] [LIBS ...]): src/NAME/*.cpp becomes the static library llorch_NAME ('/' as '_');
-# src/NAME/*_test.cpp become the program NAME_test. DEPS are other modules, LIBS are libraries of the system.
+# llorch_module(NAME [RECURSE] [DEPS ...] [LIBS ...]): src/NAME/*.cpp becomes the static library llorch_NAME ('/' as
+# '_'); src/NAME/*_test.cpp become the program NAME_test. RECURSE takes src/NAME/*/*.cpp too. DEPS are other modules,
+# LIBS are libraries of the system.
 function(llorch_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "RECURSE" "" "DEPS;LIBS" ${ARGN})
   string(REPLACE "/" "_" target ${name})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  if(ARG_RECURSE)
+    file(GLOB nested CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*/*.cpp)
+    list(APPEND sources ${nested})
+  endif()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -21,6 +26,7 @@ function(llorch_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE LLORCH_SOURCE_DIR="${CMAKE_SOURCE_DIR}" LLORCH_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   add_test(NAME ${name} COMMAND ${name})
 endfunction()

@@ -1,11 +1,12 @@
 // OpTable: a host backend as a table of op functions. ref::ops() fills it and defines every op; avx2::ops(base) copies
-// it and replaces what it does faster; blas::ops(base) replaces matmul. cpu/ walks a plan with it: all threads call
+// it and replaces what it does faster; blas::ops(base) adds matmul_many. cpu/ walks a plan with it: all threads call
 // every op function, each does its share, and one barrier follows each op.
 //
 // What every table promises (ref, avx2, avx512; not blas): a token's row of every slot depends on that token's sequence
 // alone, bit for bit: never on the other rows of the batch, the number of threads, or how a prompt was chunked. So a
 // matmul output is one chain of sums in one fixed order over K, and attention walks the KV in pieces of kKvBlock
-// positions, aligned at multiples of kKvBlock, merged first to last.
+// positions, aligned at multiples of kKvBlock, merged first to last. KV slots past a query's position may hold
+// anything, NaN too: they must not be read into a sum, not even times 0.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +46,8 @@ struct Work {
   ThreadTeam* team = nullptr;  // for barriers inside an op; every thread must reach each of them
   int thread = 0;
   int n_threads = 1;
-  std::span<std::byte> scratch;  // this thread's own, 64-byte aligned, at least kScratchBytes
+  std::span<std::byte> scratch;  // this thread's own, 64-byte aligned, at least kScratchBytes, OpTable::scratch_bytes
+                                 // and the widest weight row as floats
   std::span<std::byte> shared;   // all threads', 64-byte aligned: room for max_batch_tokens rows of the widest
                                  // slot in 8-bit form with scales and sums (2 bytes a value is enough)
   const float* vector(WeightId id) const {
@@ -74,13 +76,16 @@ struct OpTable {
   bool deterministic = true;
   void (*embed)(const EmbedOp&, const Work&) = nullptr;
   void (*norm)(const NormOp&, const Work&) = nullptr;
-  void (*matmul)(const Matmul&, const Work&) = nullptr;  // LinearOp and LogitsOp
+  void (*matmul)(const Matmul&, const Work&) = nullptr;       // LinearOp and LogitsOp
+  void (*matmul_many)(const Matmul&, const Work&) = nullptr;  // instead of matmul from many_rows rows on; may be absent
+  int many_rows = 0;
   void (*rope_store)(const RopeStoreOp&, int layer, const Work&) = nullptr;
   void (*attend)(const AttendOp&, int layer, const Work&) = nullptr;
   void (*gate)(const GateOp&, const Work&) = nullptr;
   void (*add)(const AddOp&, const Work&) = nullptr;
   /// True when matmul has a kernel for this format with 8-bit activations (used when Work::activations is q8).
   bool (*has_q8)(DType) = nullptr;
+  std::size_t scratch_bytes = kScratchBytes;  // that a thread needs
 };
 
 namespace ref {
@@ -98,8 +103,11 @@ bool available();
 OpTable ops(const OpTable& base);
 }  // namespace avx512
 namespace blas {
-/// The library behind cblas and the kernels that it chose, for people.
+/// True when a cblas library could be loaded.
+bool available();
+/// The library behind cblas and the kernels that it chose, for people; when not available(), why.
 const char* description();
+/// `base` with matmul_many by cblas. Not deterministic: sums are in the library's order. Needs available().
 OpTable ops(const OpTable& base);
 }  // namespace blas
 

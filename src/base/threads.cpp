@@ -1,3 +1,5 @@
+// The team hands a job over by an epoch counter: workers spin on it, then sleep on `wake_`. The barrier is an arrival
+// count and a phase; its fetch_adds order everything before it with everything after it, on all threads.
 #include "base/threads.h"
 
 #include <sched.h>
@@ -6,8 +8,11 @@
 #include <cstdint>
 #include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
+
+#include "base/cgroup.h"
 
 namespace llorch {
 namespace {
@@ -29,13 +34,29 @@ int read_int(const std::string& path, int fallback) {
   return file >> value ? value : fallback;
 }
 
+/// Whole processors of time that the control groups grant, rounded up; n when none sets a quota. More threads than that
+/// would wait for each other at every barrier.
+int within_cpu_quota(int n) {
+  for (const Cgroup& group : cgroups_of("cpu")) {
+    std::istringstream text(group.v2 ? read_small_file(group.dir + "/cpu.max")  // "QUOTA PERIOD" or "max PERIOD"
+                                     : read_small_file(group.dir + "/cpu.cfs_quota_us") + " " +
+                                           read_small_file(group.dir + "/cpu.cfs_period_us"));
+    std::int64_t quota = 0;
+    std::int64_t period = 0;
+    if (text >> quota >> period && quota > 0 && period > 0) {
+      n = static_cast<int>(std::min<std::int64_t>(n, std::max<std::int64_t>(1, (quota + period - 1) / period)));
+    }
+  }
+  return n;
+}
+
 }  // namespace
 
 int physical_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-    return std::max(1U, std::thread::hardware_concurrency());
+    return within_cpu_quota(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
   }
   std::set<std::pair<int, int>> cores;  // (package, core): hyper-threads of one core count once
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -44,7 +65,7 @@ int physical_cores() {
       cores.emplace(read_int(dir + "physical_package_id", 0), read_int(dir + "core_id", cpu));
     }
   }
-  return std::max<int>(1, static_cast<int>(cores.size()));
+  return within_cpu_quota(std::max(1, static_cast<int>(cores.size())));
 }
 
 Range part_of(int total, int index, int count, int grain) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -10,14 +11,15 @@
 
 namespace llorch {
 
-/// Physical cores that this process may run on (affinity and hyper-threads taken into account); at least 1.
+/// Physical cores that this process may use: its affinity, hyper-threads counted once, and the CPU quota of its control
+/// groups; at least 1.
 int physical_cores();
 
-/// [begin, end) of part `index` of `count` when `total` items are cut into parts of multiples of `grain`.
 struct Range {
   int begin = 0;
   int end = 0;
 };
+/// [begin, end) of part `index` of `count` when `total` items are cut into parts of multiples of `grain`.
 Range part_of(int total, int index, int count, int grain = 1);
 
 /// Owns n - 1 worker threads; the caller is thread 0. One caller at a time. Between runs workers spin briefly and then
@@ -30,7 +32,8 @@ class ThreadTeam {
   ThreadTeam& operator=(const ThreadTeam&) = delete;
 
   int size() const { return n_threads_; }
-  /// Calls fn(thread) on every thread of the team, thread in [0, size()), and returns when all have returned.
+  /// Calls fn(thread) on every thread of the team, thread in [0, size()), and returns when all have returned. fn must
+  /// not throw.
   void run(const std::function<void(int thread)>& fn);
   /// Inside run(): returns when every thread of the team has called it. Establishes happens-before between phases.
   void barrier();

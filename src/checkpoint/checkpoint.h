@@ -2,7 +2,8 @@
 // (every count, offset, size, type and alignment) before anything points into it.
 //
 //   open_checkpoint(path) -> gguf.cpp        one .gguf, or the first of a split set (NAME-00001-of-00003.gguf)
-//                         -> safetensors.cpp a directory with config.json and *.safetensors (one, or an index)
+//                         -> hf_directory.cpp a directory with config.json and *.safetensors (one, or an index), each
+//                            read by safetensors.cpp
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,8 @@
 namespace llorch {
 
 /// A tensor as it lies in the file. `shape` is in the order of numpy: [rows (outputs), cols (inputs)], experts first.
+/// `data` may lie at any address, odd ones too (SafeTensors does not align): read it by Format::decode or memcpy, never
+/// through a cast pointer.
 struct Tensor {
   std::string name;
   DType type = DType::f32;

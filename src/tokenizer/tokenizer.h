@@ -26,7 +26,8 @@ struct EncodeOptions {
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  /// Ids of `text`. Bytes that are not UTF-8 are encoded as U+FFFD each; never fails, linear-logarithmic in the length.
+  /// Ids of `text`. What is not UTF-8 is encoded as U+FFFD (one for each maximal part of a character); never fails,
+  /// linear-logarithmic in the length.
   virtual std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options) const = 0;
   /// Text of `ids` as Hugging Face's decode() gives it. Ids outside the vocabulary are an error.
   virtual Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const = 0;
@@ -44,6 +45,8 @@ class Tokenizer {
   virtual std::span<const std::int32_t> end_ids() const = 0;
   /// The id of a token by its literal text ("<|im_end|>").
   virtual std::optional<std::int32_t> find(std::string_view text) const = 0;
+  /// What was odd about the file but did not stop us, one sentence each.
+  virtual std::span<const std::string> warnings() const { return {}; }
 };
 
 /// The tokenizer of an open checkpoint: GGUF metadata, or the directory's tokenizer.json. `end_ids` of a directory come

@@ -1,0 +1,149 @@
+// matmul of each table, by format and by rows of x, beside the machine's own speeds measured in the same run.
+//   matmul_lab [threads] [rows] [cols]
+// Each line: time of a product, bytes of weights a second and their share of the read speed, flops a second and their
+// share of the peak (of 8-bit products where the activations are). The best of many runs counts.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "backend/ops.h"
+#include "backend/roof/roof.h"
+#include "base/threads.h"
+#include "quant/formats.h"
+
+namespace llorch {
+namespace {
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// The best of several runs, at least `least` seconds together: what the machine can do when it is left alone.
+template <class Fn>
+double best_seconds(const Fn& fn, double least = 0.4) {
+  fn();
+  double best = 1e30;
+  const double start = seconds_now();
+  while (seconds_now() - start < least) {
+    const double before = seconds_now();
+    fn();
+    best = std::min(best, seconds_now() - before);
+  }
+  return best;
+}
+
+struct Lab {
+  explicit Lab(int n_threads) : team(n_threads), scratch(static_cast<std::size_t>(n_threads)), shared(8 << 20) {
+    for (auto& s : scratch) {
+      s.resize(kScratchBytes + 64);
+    }
+  }
+
+  void run(const OpTable& table, const Matmul& mm, Activations activations) {
+    team.run([&](int thread) {
+      Work work;
+      work.team = &team;
+      work.thread = thread;
+      work.n_threads = team.size();
+      work.activations = activations;
+      work.scratch = aligned(scratch[static_cast<std::size_t>(thread)]);
+      work.shared = aligned(shared);
+      table.matmul(mm, work);
+    });
+  }
+
+  static std::span<std::byte> aligned(std::vector<std::byte>& bytes) {
+    const auto skip = (64 - reinterpret_cast<std::uintptr_t>(bytes.data()) % 64) % 64;
+    return std::span(bytes).subspan(skip, bytes.size() - 64);
+  }
+
+  ThreadTeam team;
+  std::vector<std::vector<std::byte>> scratch;
+  std::vector<std::byte> shared;
+};
+
+struct Case {
+  const Format* format;
+  int m;
+  Activations activations;
+};
+
+void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int rows, int cols, const roof::Roof& roof) {
+  // Copies of the matrix, so that a product finds none of it in a cache.
+  const std::int64_t n = static_cast<std::int64_t>(rows) * cols;
+  const std::int64_t bytes = bytes_of(*c.format, n);
+  const auto copies = c.m == 1 ? static_cast<std::size_t>(600'000'000 / bytes + 1) : 1;
+  std::vector<float> values(static_cast<std::size_t>(cols) * 64);
+  std::mt19937 random(1);
+  for (float& v : values) {
+    v = static_cast<float>(random() >> 8) * 0x1p-24F - 0.5F;
+  }
+  std::vector<std::byte> encoded(static_cast<std::size_t>(bytes_of(*c.format, cols * 64)));
+  c.format->encode(values.data(), encoded.data(), cols * 64 / c.format->block_len);
+  std::vector<std::byte> data(static_cast<std::size_t>(bytes) * copies);
+  for (std::size_t at = 0; at < data.size(); at += encoded.size()) {
+    std::memcpy(data.data() + at, encoded.data(), std::min(encoded.size(), data.size() - at));
+  }
+  std::vector<float> x(static_cast<std::size_t>(c.m) * static_cast<std::size_t>(cols), 0.5F);
+  std::vector<float> y(static_cast<std::size_t>(c.m) * static_cast<std::size_t>(rows));
+  for (const OpTable& table : tables) {
+    std::size_t copy = 0;
+    const double seconds = best_seconds([&] {
+      const MatrixView view = {c.format->type,
+                               rows,
+                               cols,
+                               bytes_of(*c.format, cols),
+                               data.data() + static_cast<std::int64_t>(copy) * bytes,
+                               "w"};
+      copy = (copy + 1) % copies;
+      lab.run(table, {.w = &view, .x = x.data(), .m = c.m, .y = y.data()}, c.activations);
+    });
+    const double rate = static_cast<double>(bytes) / seconds / 1e9;
+    const double speed = 2.0 * static_cast<double>(n) * c.m / seconds / 1e9;
+    const bool q8 = c.activations == Activations::q8;
+    std::printf("%-5s %-4s M=%-4d %-7s %9.3f ms %7.2f GB/s %4.0f%% of read %8.1f GFLOP/s %4.0f%% of peak\n",
+                std::string(c.format->name).c_str(), q8 ? "q8" : "f32", c.m, table.name, seconds * 1e3, rate,
+                100 * rate / roof.read_gb_per_sec, speed, speed / (q8 ? roof.int8_tops : roof.f32_tflops) / 10);
+    std::fflush(stdout);
+  }
+}
+
+void run_lab(int n_threads, int rows, int cols) {
+  Lab lab(n_threads);
+  std::vector<OpTable> tables;
+  if (avx2::available()) {
+    tables.push_back(avx2::ops(ref::ops()));
+  }
+  if (avx512::available()) {
+    tables.push_back(avx512::ops(ref::ops()));
+  }
+  const roof::Roof roof = roof::measure(lab.team, std::int64_t{512} << 20);
+  std::printf("%d threads, [%d, %d], roofs (%s): read %.1f GB/s, fma %.0f GFLOP/s, int8 %.0f GOP/s\n", n_threads, rows,
+              cols, roof.kernels, roof.read_gb_per_sec, roof.f32_tflops * 1e3, roof.int8_tops * 1e3);
+  for (const int m : {1, 4, 128}) {
+    for (const Format& format : formats()) {
+      for (const Activations activations : {Activations::f32, Activations::q8}) {
+        if (activations == Activations::f32 || ref::ops().has_q8(format.type)) {
+          auto with_ref = tables;
+          if (m == 1) {
+            with_ref.push_back(ref::ops());
+          }
+          measure(lab, with_ref, {&format, m, activations}, rows, cols, roof);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llorch
+
+int main(int argc, char** argv) {
+  const auto argument = [&](int i, int fallback) { return argc > i ? std::atoi(argv[i]) : fallback; };
+  llorch::run_lab(argument(1, llorch::physical_cores()), argument(2, 2048), argument(3, 2048));
+}

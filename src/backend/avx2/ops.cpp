@@ -1,0 +1,38 @@
+// The AVX2 table: what it does faster than the table that it is given. Plain code, callable on any x86-64.
+#include "backend/ops.h"
+
+#include <cpuid.h>
+
+#include "backend/avx2/kernels.h"
+
+namespace llorch::avx2 {
+namespace {
+
+bool has_f16c() {  // clang 14's __builtin_cpu_supports does not know it
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
+}  // namespace
+
+bool available() {
+  __builtin_cpu_init();  // also asks the operating system whether it keeps the wide registers
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && has_f16c();
+}
+
+OpTable ops(const OpTable& base) {
+  OpTable table = base;
+  table.name = "avx2";
+  table.deterministic = true;
+  table.matmul = matmul;
+  table.has_q8 = has_q8;
+  table.attend = attend;
+  table.norm = norm;
+  table.gate = gate;
+  return table;
+}
+
+}  // namespace llorch::avx2

@@ -1,0 +1,20 @@
+// Attention over the paged KV; see avx2/generic/attend.inc.
+#include <cmath>
+#include <cstddef>
+
+#include "backend/avx512/kernels.h"
+#include "backend/avx512/lanes.h"
+#include "base/check.h"
+
+LL_TARGET_BEGIN
+namespace llorch::avx512 {
+namespace {
+#include "backend/avx2/generic/attend.inc"
+}  // namespace
+
+void attend(const AttendOp& op, int layer, const Work& work) {
+  run_attend(op, layer, work);
+}
+
+}  // namespace llorch::avx512
+LL_TARGET_END

@@ -1,0 +1,16 @@
+// What the files of this folder give to ops.cpp. Callable only when available().
+#pragma once
+
+#include "backend/ops.h"
+
+namespace llorch::avx512 {
+
+void matmul_f32(const Matmul& mm, const Work& work);
+void matmul(const Matmul& mm, const Work& work);
+void matmul_vnni(const Matmul& mm, const Work& work);
+bool has_q8(DType type);
+void attend(const AttendOp& op, int layer, const Work& work);
+void norm(const NormOp& op, const Work& work);
+void gate(const GateOp& op, const Work& work);
+
+}  // namespace llorch::avx512

@@ -1,0 +1,12 @@
+#include <array>
+
+#include "backend/registry.h"
+
+namespace llorch {
+
+std::span<const BackendEntry> compiled_backends() {
+  static const std::array kEntries{cuda::entry()};
+  return kEntries;
+}
+
+}  // namespace llorch

@@ -1,0 +1,23 @@
+# llorch_backend_blas: cblas in front of the host tables. The Accelerate framework on macOS; elsewhere OpenBLAS or BLIS,
+# opened at run time (blas/dynamic.cpp says why), so that only its presence is looked for here.
+set(blas_sources blas/entry.cpp blas/matmul.cpp)
+set(blas_libraries ${CMAKE_DL_LIBS})
+if(LLORCH_ACCELERATE STREQUAL "off")
+  set(LLORCH_CBLAS_LIBRARY)
+elseif(APPLE)
+  find_library(LLORCH_CBLAS_LIBRARY Accelerate)
+  list(APPEND blas_sources blas/accelerate.cpp)
+  list(APPEND blas_libraries ${LLORCH_CBLAS_LIBRARY})
+else()
+  find_library(LLORCH_CBLAS_LIBRARY NAMES libopenblas.so.0 openblas libblis.so.4 blis)
+  list(APPEND blas_sources blas/dynamic.cpp)
+endif()
+
+if(LLORCH_CBLAS_LIBRARY)
+  llorch_backend_library(blas SOURCES ${blas_sources} DEPS llorch_backend_cpu ${blas_libraries})
+  llorch_backends(accelerate llorch_backend_blas)
+elseif(LLORCH_ACCELERATE STREQUAL "on")
+  message(FATAL_ERROR "LLORCH_ACCELERATE=on, but no cblas was found: install libopenblas-dev or libblis-dev")
+else()
+  llorch_backend_library(blas SOURCES blas/absent.cpp)
+endif()

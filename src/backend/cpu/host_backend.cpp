@@ -1,0 +1,157 @@
+#include "backend/cpu/host_backend.h"
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <utility>
+
+#include "backend/cost.h"
+#include "backend/cpu/host_memory.h"
+#include "backend/cpu/model_memory.h"
+#include "backend/cpu/walk.h"
+#include "base/format.h"
+#include "base/trace.h"
+#include "sampling/sampler.h"
+
+namespace llorch::cpu {
+
+/// One run, as all threads see it.
+struct HostBackend::Call {
+  const Batch* batch;
+  std::span<const SampleSpec> samples;
+  Outputs outputs;
+  StepObserver* observer;
+  float* logits;
+  std::atomic<bool>* out_of_memory;
+};
+
+HostBackend::HostBackend(OpTable table, std::string name, const BackendOptions& options)
+    : table_(table),
+      name_(std::move(name)),
+      options_(options),
+      team_(options.n_threads > 0 ? options.n_threads : physical_cores()) {}
+
+HostBackend::~HostBackend() = default;
+
+Status HostBackend::verify() {
+  return verify_table(table_, team_);
+}
+
+Memory HostBackend::memory() const {
+  const HostMemory host = host_memory();
+  return {.total_bytes = host.total_bytes,
+          .free_bytes = host.free_bytes,
+          .model_bytes = model_ ? model_->held_bytes : 0,
+          .kv_block_bytes = model_ ? model_->kv_block_bytes : 0};
+}
+
+Status HostBackend::load(const Plan& plan, const WeightSource& source, const KvShape& kv) try {
+  model_.reset();
+  auto model = std::make_unique<ModelMemory>();
+  LL_TRY(make_model_memory(*model, plan, source, kv, table_, team_.size()));
+  model_ = std::move(model);
+  return {};
+} catch (const std::bad_alloc&) {
+  return errorf(ErrorCode::out_of_memory, "{}: no memory is left for the model's vectors", name_);
+}
+
+Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs,
+                        StepObserver* observer) {
+  if (model_ == nullptr) {
+    return errorf(ErrorCode::invalid_argument, "{}: run before load", name_);
+  }
+  LL_TRY(check_batch(model_->limits, batch, samples, outputs));
+  std::atomic<bool> out_of_memory{false};
+  const Call call{.batch = &batch,
+                  .samples = samples,
+                  .outputs = outputs,
+                  .observer = observer,
+                  .logits = outputs.logits.empty() ? model_->logits : outputs.logits.data(),
+                  .out_of_memory = &out_of_memory};
+  team_.run([this, &call](int thread) { walk(call, thread); });
+  if (out_of_memory) {
+    return errorf(ErrorCode::out_of_memory, "{}: no memory is left to sample from {} logits", name_,
+                  model_->limits.n_logits);
+  }
+  return {};
+}
+
+void HostBackend::walk(const Call& call, int thread) {
+  Work work{.plan = &model_->plan,
+            .weights = &model_->weights,
+            .batch = call.batch,
+            .logits = call.logits,
+            .kv = model_->kv,
+            .activations = options_.activations,
+            .team = &team_,
+            .thread = thread,
+            .n_threads = team_.size(),
+            .scratch = model_->scratch[static_cast<std::size_t>(thread)],
+            .shared = model_->shared};
+  std::copy(std::begin(model_->slots), std::end(model_->slots), work.slots);
+  for (std::size_t i = 0; i < model_->plan.steps.size(); ++i) {
+    const Step& step = model_->plan.steps[i];
+    if (options_.recorder != nullptr) {
+      step_recorded(step, work);
+    } else {
+      run_step(table_, step, work);
+      team_.barrier();
+    }
+    if (call.observer != nullptr) {
+      if (thread == 0) {
+        observe(work, static_cast<int>(i), *call.observer);
+      }
+      team_.barrier();
+    }
+  }
+  if (!call.outputs.sampled.empty()) {
+    sample_rows(call, work);
+  }
+}
+
+/// Track 0 has the whole step with its cost; track 1 + t thread t's share of it, so that waiting shows as a gap.
+void HostBackend::step_recorded(const Step& step, const Work& work) {
+  Recorder& recorder = *options_.recorder;
+  Span span{.name = op_name(step.op), .detail = step.role, .begin_ns = recorder.now_ns(), .track = 1 + work.thread};
+  run_step(table_, step, work);
+  span.end_ns = recorder.now_ns();
+  team_.barrier();
+  const std::int64_t all_done_ns = recorder.now_ns();
+  recorder.add(span);
+  if (work.thread == 0) {
+    const Cost c = cost(step.op, model_->plan, *work.batch, model_->row_bytes);
+    span.end_ns = all_done_ns;
+    span.bytes = c.bytes;
+    span.flops = c.flops;
+    span.track = 0;
+    recorder.add(span);
+  }
+}
+
+void HostBackend::observe(const Work& work, int step_index, StepObserver& observer) {
+  const Step& step = model_->plan.steps[static_cast<std::size_t>(step_index)];
+  const auto show = [&](const float* values, int rows, std::int64_t width) {
+    observer.after(step_index, step, {values, static_cast<std::size_t>(rows * width)}, rows, static_cast<int>(width));
+  };
+  if (std::holds_alternative<LogitsOp>(step.op)) {
+    show(work.logits, work.batch->n_outputs(), model_->limits.n_logits);
+  }
+  for (const Slot slot : written_slots(step.op)) {
+    show(work.slot(slot), work.batch->n_tokens(), model_->plan.width(slot));
+  }
+}
+
+void HostBackend::sample_rows(const Call& call, const Work& work) {
+  const auto width = static_cast<std::size_t>(model_->limits.n_logits);
+  const Range rows = part_of(call.batch->n_outputs(), work.thread, work.n_threads);
+  try {
+    for (auto o = static_cast<std::size_t>(rows.begin); o < static_cast<std::size_t>(rows.end); ++o) {
+      const Result<std::int32_t> token = sample({call.logits + o * width, width}, call.samples[o]);
+      call.outputs.sampled[o] = token.ok() ? *token : kNotSampled;
+    }
+  } catch (const std::bad_alloc&) {
+    *call.out_of_memory = true;
+  }
+}
+
+}  // namespace llorch::cpu

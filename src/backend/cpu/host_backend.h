@@ -1,0 +1,51 @@
+// HostBackend: memory, KV blocks and the threads that walk a plan with an OpTable. What is fast or slow about a host
+// device is in its table alone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/ops.h"
+#include "base/threads.h"
+
+namespace llorch::cpu {
+
+struct ModelMemory;
+
+class HostBackend : public Backend {
+ public:
+  /// `name` is the device as the user names it. The team's threads start here and sleep between runs.
+  HostBackend(OpTable table, std::string name, const BackendOptions& options);
+  ~HostBackend() override;
+
+  std::string_view name() const override { return name_; }
+  bool deterministic() const override { return table_.deterministic; }
+  Status verify() override;
+  Memory memory() const override;
+  /// Copies the plan; matrices stay where `source` has them. On an error the backend holds no model.
+  Status load(const Plan& plan, const WeightSource& source, const KvShape& kv) override;
+  /// The observer runs on the caller's thread between two steps; it must not throw.
+  Status run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs,
+             StepObserver* observer) override;
+
+ private:
+  struct Call;
+  void walk(const Call& call, int thread);
+  void step_recorded(const Step& step, const Work& work);
+  void observe(const Work& work, int step_index, StepObserver& observer);
+  void sample_rows(const Call& call, const Work& work);
+
+  OpTable table_;
+  std::string name_;
+  BackendOptions options_;
+  ThreadTeam team_;
+  std::unique_ptr<ModelMemory> model_;  // nullptr: nothing is loaded
+};
+
+/// Computes small products, a norm and an attention whose answers are known, with every format, through `table`.
+/// ErrorCode::device names what came out wrong.
+Status verify_table(const OpTable& table, ThreadTeam& team);
+
+}  // namespace llorch::cpu

@@ -1,0 +1,225 @@
+#include "backend/cpu/model_memory.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "backend/cpu/host_memory.h"
+#include "base/format.h"
+#include "quant/formats.h"
+
+namespace llorch::cpu {
+namespace {
+
+constexpr std::size_t kFloat = sizeof(float);
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+Status check_matrix(const MatrixView& w, const WeightDecl& decl) {
+  const Format* format = find_format(static_cast<std::uint32_t>(w.type));
+  if (format == nullptr) {
+    return errorf(ErrorCode::unsupported, "{}: the type {} cannot be decoded", decl.name,
+                  static_cast<std::uint32_t>(w.type));
+  }
+  if (w.rows != decl.rows || w.cols != decl.cols || w.data == nullptr) {
+    return errorf(ErrorCode::model_file, "{}: shape [{}, {}], the plan needs [{}, {}]", decl.name, w.rows, w.cols,
+                  decl.rows, decl.cols);
+  }
+  if (w.rows > INT32_MAX || w.cols % format->block_len != 0 || w.row_bytes < bytes_of(*format, w.cols)) {
+    return errorf(ErrorCode::model_file, "{}: rows of {} weights in {} bytes are no {} rows", decl.name, w.cols,
+                  w.row_bytes, format->name);
+  }
+  return {};
+}
+
+Status bind_weights(ModelMemory& model, const WeightSource& source) {
+  const std::size_t n = model.plan.weights.size();
+  model.weights.matrices.resize(n);
+  model.weights.vectors.resize(n);
+  model.row_bytes.resize(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const WeightDecl& decl = model.plan.weights[i];
+    const auto id = static_cast<WeightId>(i);
+    if (decl.is_vector) {
+      std::vector<float>& vector = model.weights.vectors[i];
+      LL_ASSIGN(vector, source.vector(id));
+      if (vector.size() != static_cast<std::size_t>(decl.cols)) {
+        return errorf(ErrorCode::model_file, "{}: {} values, the plan needs {}", decl.name, vector.size(), decl.cols);
+      }
+      model.row_bytes[i] = decl.cols * static_cast<std::int64_t>(kFloat);
+    } else {
+      MatrixView& matrix = model.weights.matrices[i];
+      LL_ASSIGN(matrix, source.matrix(id));
+      LL_TRY(check_matrix(matrix, decl));
+      model.row_bytes[i] = matrix.row_bytes;
+    }
+    model.held_bytes += model.row_bytes[i] * decl.rows;
+  }
+  return {};
+}
+
+/// Floats that one token's k (or v) takes in each layer.
+std::vector<std::size_t> kv_widths(const Plan& plan) {
+  std::vector<std::size_t> widths;
+  for (const Step& step : plan.steps) {
+    if (const auto* op = std::get_if<RopeStoreOp>(&step.op)) {
+      widths.resize(std::max(widths.size(), static_cast<std::size_t>(step.layer) + 1));
+      widths[static_cast<std::size_t>(step.layer)] =
+          static_cast<std::size_t>(op->n_kv_heads) * static_cast<std::size_t>(op->head_dim);
+    }
+  }
+  return widths;
+}
+
+Status read_limits(ModelMemory& model, const KvShape& kv) {
+  BatchLimits& limits = model.limits;
+  if (kv.n_blocks.size() != static_cast<std::size_t>(model.plan.n_kv_groups) || kv.max_batch_tokens < 1 ||
+      kv.max_batch_seqs < 1 || kv.max_outputs < 0) {
+    return errorf(ErrorCode::invalid_argument,
+                  "KV shape: {} groups for {}, batches of {} tokens, {} sequences, {} outputs", kv.n_blocks.size(),
+                  model.plan.n_kv_groups, kv.max_batch_tokens, kv.max_batch_seqs, kv.max_outputs);
+  }
+  for (const int n : kv.n_blocks) {
+    if (n < 1 || n > INT32_MAX / kKvBlock) {
+      return errorf(ErrorCode::invalid_argument, "KV shape: a group of {} blocks", n);
+    }
+  }
+  limits.kv = kv;
+  limits.windows.assign(kv.n_blocks.size(), -1);
+  for (const Step& step : model.plan.steps) {
+    if (const auto* embed = std::get_if<EmbedOp>(&step.op)) {
+      limits.vocab = model.weights.matrices[static_cast<std::size_t>(embed->table)].rows;
+      limits.positions = embed->position_table == kNoWeight
+                             ? 0
+                             : model.weights.matrices[static_cast<std::size_t>(embed->position_table)].rows;
+    } else if (const auto* logits = std::get_if<LogitsOp>(&step.op)) {
+      limits.n_logits = model.weights.matrices[static_cast<std::size_t>(logits->weight)].rows;
+    } else if (const auto* attend = std::get_if<AttendOp>(&step.op)) {
+      int& window = limits.windows[static_cast<std::size_t>(attend->kv_group)];
+      window = window == 0 || attend->window == 0 ? 0 : std::max(window, attend->window);
+    }
+  }
+  std::replace(limits.windows.begin(), limits.windows.end(), -1, 0);
+  return {};
+}
+
+/// Sizes first, so that a model that does not fit is refused before anything is taken.
+struct Sizes {
+  std::size_t slots = 0, logits = 0, scratch = 0, shared = 0, kv = 0;  // scratch: of one thread
+  std::size_t total(int n_threads) const {
+    return slots + logits + scratch * static_cast<std::size_t>(n_threads) + shared + kv;
+  }
+};
+
+Sizes sizes_of(const ModelMemory& model, const OpTable& table) {
+  const KvShape& kv = model.limits.kv;
+  const auto tokens = static_cast<std::size_t>(kv.max_batch_tokens);
+  const auto outputs = static_cast<std::size_t>(kv.max_outputs);
+  Sizes sizes;
+  std::size_t widest = 1;
+  for (const int width : model.plan.widths) {
+    sizes.slots += aligned(tokens * static_cast<std::size_t>(width) * kFloat);
+    widest = std::max(widest, static_cast<std::size_t>(width));
+  }
+  sizes.logits = aligned(outputs * static_cast<std::size_t>(model.limits.n_logits) * kFloat);
+  sizes.shared = aligned(std::max(tokens, outputs) * widest * 2 + 64);
+  std::size_t row = 0;
+  for (const MatrixView& w : model.weights.matrices) {
+    row = std::max(row, static_cast<std::size_t>(w.cols) * kFloat);
+  }
+  sizes.scratch = aligned(std::max({kScratchBytes, table.scratch_bytes, row}));
+  for (const Step& step : model.plan.steps) {
+    if (const auto* op = std::get_if<RopeStoreOp>(&step.op)) {
+      sizes.kv += std::size_t{2} * static_cast<std::size_t>(kv.n_blocks[static_cast<std::size_t>(op->kv_group)]) *
+                  kKvBlock * static_cast<std::size_t>(op->n_kv_heads) * static_cast<std::size_t>(op->head_dim) * kFloat;
+    }
+  }
+  return sizes;
+}
+
+/// Hands out the parts of one buffer, each at a 64-byte boundary.
+class Cutter {
+ public:
+  explicit Cutter(std::span<std::byte> bytes) : rest_(bytes) {}
+  std::span<std::byte> take(std::size_t bytes) {
+    const auto part = rest_.first(bytes);
+    rest_ = rest_.subspan(aligned(bytes));
+    return part;
+  }
+  float* take_floats(std::size_t n) { return reinterpret_cast<float*>(take(n * kFloat).data()); }
+
+ private:
+  std::span<std::byte> rest_;
+};
+
+Status take_workspace(ModelMemory& model, const Sizes& sizes, int n_threads) {
+  const auto tokens = static_cast<std::size_t>(model.limits.kv.max_batch_tokens);
+  LL_ASSIGN(Buffer workspace, Buffer::make(sizes.total(n_threads) - sizes.kv - sizes.logits, "the activations"));
+  LL_ASSIGN(Buffer logits, Buffer::make(sizes.logits, "the logits"));
+  Cutter cutter(workspace.bytes());
+  for (std::size_t s = 0; s < kSlots; ++s) {
+    model.slots[s] = cutter.take_floats(tokens * static_cast<std::size_t>(model.plan.widths[s]));
+  }
+  model.shared = cutter.take(sizes.shared);
+  for (int t = 0; t < n_threads; ++t) {
+    model.scratch.push_back(cutter.take(sizes.scratch));
+  }
+  model.logits = logits.floats();
+  model.buffers.push_back(std::move(workspace));
+  model.buffers.push_back(std::move(logits));
+  return {};
+}
+
+Status take_kv(ModelMemory& model) {
+  const std::vector<std::size_t> widths = kv_widths(model.plan);
+  model.kv.resize(widths.size());
+  for (const Step& step : model.plan.steps) {
+    const auto* op = std::get_if<RopeStoreOp>(&step.op);
+    if (op == nullptr) {
+      continue;
+    }
+    const auto layer = static_cast<std::size_t>(step.layer);
+    const auto slots =
+        static_cast<std::size_t>(model.limits.kv.n_blocks[static_cast<std::size_t>(op->kv_group)]) * kKvBlock;
+    const std::size_t bytes = aligned(slots * widths[layer] * kFloat);
+    LL_ASSIGN(Buffer buffer, Buffer::make(2 * bytes, fmt::format("the KV cache of layer {}", step.layer)));
+    model.kv[layer] = {buffer.floats(), reinterpret_cast<float*>(buffer.bytes().data() + bytes)};
+    model.buffers.push_back(std::move(buffer));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::int64_t kv_block_bytes(const Plan& plan) {
+  std::int64_t bytes = 0;
+  for (const Step& step : plan.steps) {
+    if (const auto* op = std::get_if<RopeStoreOp>(&step.op); op != nullptr && op->kv_group == 0) {
+      bytes += std::int64_t{2} * kKvBlock * op->n_kv_heads * op->head_dim * static_cast<std::int64_t>(kFloat);
+    }
+  }
+  return bytes;
+}
+
+Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
+                         const OpTable& table, int n_threads) {
+  model.plan = plan;
+  LL_TRY(bind_weights(model, source));
+  LL_TRY(read_limits(model, kv));
+  const Sizes sizes = sizes_of(model, table);
+  const HostMemory host = host_memory();
+  const std::size_t needed = sizes.total(n_threads);
+  if (host.free_bytes > 0 && needed > static_cast<std::size_t>(host.free_bytes)) {
+    return errorf(ErrorCode::out_of_memory,
+                  "{} bytes are needed beside the weights ({} for the KV cache, {} for the logits), {} are free",
+                  needed, sizes.kv, sizes.logits, host.free_bytes);
+  }
+  LL_TRY(take_workspace(model, sizes, n_threads));
+  LL_TRY(take_kv(model));
+  model.held_bytes += static_cast<std::int64_t>(needed);
+  model.kv_block_bytes = kv_block_bytes(plan);
+  return {};
+}
+
+}  // namespace llorch::cpu

@@ -1,0 +1,36 @@
+// ModelMemory: what one loaded model occupies on the host: weights by view, KV layers, activation slots, scratch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/buffer.h"
+#include "backend/cpu/check_batch.h"
+#include "backend/ops.h"
+
+namespace llorch::cpu {
+
+struct ModelMemory {
+  Plan plan;
+  HostWeights weights;
+  std::vector<std::int64_t> row_bytes;  // by WeightId, for cost()
+  BatchLimits limits;
+  std::vector<KvLayer> kv;      // [n_layers]
+  std::vector<Buffer> buffers;  // owns everything that the pointers below and in kv point to
+  float* slots[kSlots] = {};
+  float* logits = nullptr;
+  std::vector<std::span<std::byte>> scratch;  // [n_threads]
+  std::span<std::byte> shared;
+  std::int64_t held_bytes = 0;  // weights and buffers
+  std::int64_t kv_block_bytes = 0;
+};
+
+/// Binds the weights, checks that this host can run them, and takes the memory.
+Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
+                         const OpTable& table, int n_threads);
+
+/// k and v of one block in all layers of group 0.
+std::int64_t kv_block_bytes(const Plan& plan);
+
+}  // namespace llorch::cpu

@@ -1,0 +1,100 @@
+// The reference attend. A query walks the keys in pieces of kKvBlock positions (the KV blocks), first to last, with a
+// running maximum m, denominator l and sum acc (Milakov and Gimelshein, "Online normalizer calculation for softmax",
+// 2018):
+//   s[j] = cap(scale * (q . k[j])), chains over head_dim in order, for the keys j of the piece that the query sees
+//   m' = max(m, s...), c = exp(m - m'), p[j] = exp(s[j] - m')
+//   l = l * c + (p[first] + ... + p[last]),  acc[d] = acc[d] * c, then += p[j] * v[j][d] for j first to last
+// and at the end att[d] = acc[d] / l. Before the first piece m = -inf and l = acc = 0, so that c = 0.
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "backend/ref/ops.h"
+#include "base/check.h"
+
+namespace llorch::ref {
+namespace {
+
+/// The sequence that token t belongs to.
+int sequence_of(const Batch& batch, int t) {
+  const auto next = std::upper_bound(batch.seq_starts.begin(), batch.seq_starts.end(), t);
+  return static_cast<int>(next - batch.seq_starts.begin()) - 1;
+}
+
+float dot(const float* a, const float* b, int n) {
+  float sum = 0;
+  for (int i = 0; i < n; ++i) {
+    sum += a[i] * b[i];
+  }
+  return sum;
+}
+
+struct Running {
+  float max = -std::numeric_limits<float>::infinity();
+  float sum = 0;
+};
+
+/// Merges keys [begin, end) of one piece: k and v are [kKvBlock, head_dim], acc is [head_dim].
+void merge_piece(const AttendOp& op, const float* q, const float* k, const float* v, Range keys, Running& run,
+                 float* acc) {
+  float s[kKvBlock];
+  float max = run.max;
+  for (int j = keys.begin; j < keys.end; ++j) {
+    s[j] = op.scale * dot(q, k + static_cast<std::ptrdiff_t>(j) * op.head_dim, op.head_dim);
+    if (op.softcap > 0) {
+      s[j] = op.softcap * std::tanh(s[j] / op.softcap);
+    }
+    max = std::max(max, s[j]);
+  }
+  const float correction = std::exp(run.max - max);
+  float sum = 0;
+  for (int j = keys.begin; j < keys.end; ++j) {
+    s[j] = std::exp(s[j] - max);
+    sum += s[j];
+  }
+  run.sum = run.sum * correction + sum;
+  run.max = max;
+  for (int d = 0; d < op.head_dim; ++d) {
+    acc[d] *= correction;
+    for (int j = keys.begin; j < keys.end; ++j) {
+      acc[d] += s[j] * v[static_cast<std::ptrdiff_t>(j) * op.head_dim + d];
+    }
+  }
+}
+
+void attend_one(const AttendOp& op, const KvLayer& kv, const Work& work, int t, int head) {
+  const Batch& batch = *work.batch;
+  const KvGroup& group = batch.kv[static_cast<std::size_t>(op.kv_group)];
+  const std::int32_t* blocks =
+      group.block_table.data() + static_cast<std::ptrdiff_t>(sequence_of(batch, t)) * group.max_blocks;
+  const int position = batch.positions[static_cast<std::size_t>(t)];
+  const int first = op.window > 0 ? std::max(0, position - op.window + 1) : 0;
+  const int kv_head = head / (op.n_heads / op.n_kv_heads);
+  const auto out_at = (static_cast<std::ptrdiff_t>(t) * op.n_heads + head) * op.head_dim;
+  const float* q = work.slot(Slot::q) + out_at;
+  float* acc = work.slot(Slot::att) + out_at;
+  std::fill_n(acc, op.head_dim, 0.0F);
+  Running run;
+  for (int piece = first / kKvBlock; piece <= position / kKvBlock; ++piece) {
+    const int base = piece * kKvBlock;
+    const auto at = (static_cast<std::ptrdiff_t>(blocks[piece]) * op.n_kv_heads + kv_head) * kKvBlock * op.head_dim;
+    const Range keys{std::max(first - base, 0), std::min(position - base + 1, kKvBlock)};
+    merge_piece(op, q, kv.k + at, kv.v + at, keys, run, acc);
+  }
+  for (int d = 0; d < op.head_dim; ++d) {
+    acc[d] /= run.sum;
+  }
+}
+
+}  // namespace
+
+void attend(const AttendOp& op, int layer, const Work& work) {
+  const KvLayer& kv = work.kv[static_cast<std::size_t>(layer)];
+  const Range items = part_of(work.batch->n_tokens() * op.n_heads, work.thread, work.n_threads);
+  for (int item = items.begin; item < items.end; ++item) {
+    attend_one(op, kv, work, item / op.n_heads, item % op.n_heads);
+  }
+}
+
+}  // namespace llorch::ref

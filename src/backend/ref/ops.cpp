@@ -1,0 +1,19 @@
+// ref::ops(): the table in which every op is its own definition.
+#include "backend/ref/ops.h"
+
+namespace llorch::ref {
+
+OpTable ops() {
+  return {.name = "ref",
+          .deterministic = true,
+          .embed = embed,
+          .norm = norm,
+          .matmul = matmul,
+          .rope_store = rope_store,
+          .attend = attend,
+          .gate = gate,
+          .add = add,
+          .has_q8 = has_q8};
+}
+
+}  // namespace llorch::ref

@@ -1,0 +1,82 @@
+// The reference rope_store: rotates q and k of each token in place, then writes k and v to the token's KV slot.
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "backend/ref/ops.h"
+#include "backend/ref/rope.h"
+#include "base/check.h"
+
+namespace llorch::ref {
+namespace {
+
+/// Where head `head` of KV slot `slot` begins, in k and in v alike.
+std::ptrdiff_t kv_offset(const RopeStoreOp& op, int slot, int head) {
+  const std::ptrdiff_t block = slot / kKvBlock;
+  return ((block * op.n_kv_heads + head) * kKvBlock + slot % kKvBlock) * op.head_dim;
+}
+
+void store(const RopeStoreOp& op, const KvLayer& kv, int slot, const float* k, const float* v) {
+  const std::size_t bytes = static_cast<std::size_t>(op.head_dim) * sizeof(float);
+  for (int h = 0; h < op.n_kv_heads; ++h) {
+    std::memcpy(kv.k + kv_offset(op, slot, h), k + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
+    std::memcpy(kv.v + kv_offset(op, slot, h), v + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
+  }
+}
+
+}  // namespace
+
+void rope_frequencies(const Rope& rope, std::span<double> inv) {
+  for (std::size_t i = 0; i < inv.size(); ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / rope.dims;
+    inv[i] = std::pow(rope.theta, exponent) / (rope.factors.empty() ? 1.0 : static_cast<double>(rope.factors[i]));
+  }
+}
+
+void rope_cos_sin(const Rope& rope, std::span<const double> inv, int position, float* cos, float* sin) {
+  for (std::size_t i = 0; i < inv.size(); ++i) {
+    const double angle = position * inv[i];
+    cos[i] = static_cast<float>(std::cos(angle)) * rope.magnitude;
+    sin[i] = static_cast<float>(std::sin(angle)) * rope.magnitude;
+  }
+}
+
+void rope_rotate(RopeKind kind, float* head, int n, const float* cos, const float* sin) {
+  const int stride = kind == RopeKind::adjacent ? 2 : 1;
+  const int partner = kind == RopeKind::adjacent ? 1 : n;
+  for (int i = 0; i < n; ++i) {
+    float& a = head[i * stride];
+    float& b = head[i * stride + partner];
+    const float rotated = a * cos[i] - b * sin[i];
+    b = a * sin[i] + b * cos[i];
+    a = rotated;
+  }
+}
+
+void rope_store(const RopeStoreOp& op, int layer, const Work& work) {
+  const Range tokens = part_of(work.batch->n_tokens(), work.thread, work.n_threads);
+  const int n = op.rope.kind == RopeKind::none || tokens.begin == tokens.end ? 0 : op.rope.dims / 2;
+  LL_CHECK(static_cast<std::size_t>(n) * 16 <= work.scratch.size(), "rope angles exceed scratch");
+  const std::span inv(reinterpret_cast<double*>(work.scratch.data()), static_cast<std::size_t>(n));
+  auto* cos = reinterpret_cast<float*>(inv.data() + n);  // [n]
+  float* sin = cos + n;                                  // [n]
+  rope_frequencies(op.rope, inv);
+  const KvGroup& group = work.batch->kv[static_cast<std::size_t>(op.kv_group)];
+  for (int t = tokens.begin; t < tokens.end; ++t) {
+    const auto index = static_cast<std::size_t>(t);
+    float* q = work.slot(Slot::q) + static_cast<std::ptrdiff_t>(t) * op.n_heads * op.head_dim;
+    float* k = work.slot(Slot::k) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
+    const float* v = work.slot(Slot::v) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
+    rope_cos_sin(op.rope, inv, work.batch->positions[index], cos, sin);
+    for (int h = 0; h < op.n_heads; ++h) {
+      rope_rotate(op.rope.kind, q + h * op.head_dim, n, cos, sin);
+    }
+    for (int h = 0; h < op.n_kv_heads; ++h) {
+      rope_rotate(op.rope.kind, k + h * op.head_dim, n, cos, sin);
+    }
+    store(op, work.kv[static_cast<std::size_t>(layer)], group.kv_slots[index], k, v);
+  }
+}
+
+}  // namespace llorch::ref

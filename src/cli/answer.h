@@ -1,0 +1,45 @@
+// Answerer: one request at a time through an engine, its text or ids straight to standard output. Used by `run`, for a
+// single prompt as for a conversation.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/options.h"
+#include "engine/engine.h"
+#include "engine/request.h"
+
+namespace llorch::cli {
+
+enum class Show : std::uint8_t { text, ids };
+
+/// What one request brought.
+struct Answer {
+  std::string text;
+  EndEvent end;
+  bool stopped = false;  // by the flag of Answerer::answer
+};
+
+class Answerer {
+ public:
+  /// `model` has a tokenizer and must outlive this.
+  Answerer(LoadedModel& model, const SamplingArgs& args, Show show);
+
+  /// Runs one request to its end; prints and flushes each piece as it comes. `stop` (may be null) is looked at between
+  /// steps: once true, the answer ends where it is.
+  Result<Answer> answer(std::vector<std::int32_t> prompt, bool continues_text, const std::atomic<bool>* stop);
+
+ private:
+  Request make_request(std::vector<std::int32_t> prompt, bool continues_text);
+
+  Engine engine_;
+  const SamplingArgs* args_;
+  Show show_;
+  std::uint64_t seed_;
+  int n_requests_ = 0;
+};
+
+}  // namespace llorch::cli

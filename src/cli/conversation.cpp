@@ -1,0 +1,117 @@
+// A conversation in the terminal; conversation.h says what it promises.
+#include "cli/conversation.h"
+
+#include <editline/readline.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tokenizer/chat.h"
+
+namespace llorch::cli {
+namespace {
+
+// The one thing that a signal handler can reach.
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+/// While it lives, Ctrl-C sets `interrupted` instead of ending the program.
+class InterruptGuard {
+ public:
+  InterruptGuard() {
+    interrupted = false;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = true; };
+    sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptGuard() { sigaction(SIGINT, &before_, nullptr); }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  struct sigaction before_ = {};
+};
+
+/// The next line, or nothing at the end of the input.
+std::optional<std::string> read_line(bool terminal) {
+  if (!terminal) {
+    std::string line;
+    if (std::getline(std::cin, line)) {
+      return line;
+    }
+    return std::nullopt;
+  }
+  const std::unique_ptr<char, decltype(&std::free)> line(readline("> "), &std::free);
+  if (line == nullptr) {
+    return std::nullopt;
+  }
+  if (*line != '\0') {
+    add_history(line.get());
+  }
+  return std::string(line.get());
+}
+
+/// Ids of the conversation, without its oldest exchanges when they do not fit with room for an answer.
+Result<std::vector<std::int32_t>> encode_fitting(const LoadedModel& model, std::vector<ChatMessage>& messages) {
+  for (;;) {
+    LL_ASSIGN(std::vector<std::int32_t> ids,
+              encode_chat(*model.tokenizer, model.files.checkpoint->chat_template, messages));
+    const std::size_t first = !messages.empty() && messages[0].role == "system" ? 1 : 0;
+    const auto room = static_cast<std::size_t>(model.context) / 4;
+    if (ids.size() + room <= static_cast<std::size_t>(model.context) || messages.size() < first + 3) {
+      return ids;
+    }
+    const auto oldest = messages.begin() + static_cast<std::ptrdiff_t>(first);
+    messages.erase(oldest, oldest + 2);
+  }
+}
+
+}  // namespace
+
+Status converse(LoadedModel& model, Answerer& answerer, const std::string& system) {
+  std::vector<ChatMessage> messages;
+  if (!system.empty()) {
+    messages.push_back({"system", system});
+  }
+  LL_TRY(encode_chat(*model.tokenizer, model.files.checkpoint->chat_template, {{"user", "hello"}}));
+  const bool terminal = isatty(STDIN_FILENO) != 0;
+  if (terminal) {
+    std::setlocale(LC_CTYPE, "");
+    note(fmt::format("{} on {}; Ctrl-C stops an answer, Ctrl-D ends", model.files.name, model.backend->name()));
+  }
+  while (std::optional<std::string> line = read_line(terminal)) {
+    if (line->empty()) {
+      continue;
+    }
+    messages.push_back({"user", std::move(*line)});
+    LL_ASSIGN(std::vector<std::int32_t> ids, encode_fitting(model, messages));
+    const InterruptGuard guard;
+    auto answer = answerer.answer(std::move(ids), false, &interrupted);
+    fmt::print("\n");
+    std::fflush(stdout);
+    if (std::ferror(stdout) != 0) {
+      return {};  // main reports it
+    }
+    if (!answer.ok() && !terminal) {
+      return answer.error();
+    }
+    if (answer.ok()) {
+      messages.push_back({"assistant", std::move(answer->text)});
+    } else {
+      fail(answer.error());
+      messages.pop_back();
+    }
+  }
+  return {};
+}
+
+}  // namespace llorch::cli

@@ -1,0 +1,86 @@
+// llorch logits: the raw numbers of every position, for comparing devices, builds and other programs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "base/format.h"
+#include "cli/direct.h"
+#include "cli/options.h"
+
+namespace llorch::cli {
+namespace {
+
+constexpr int kMaxChunk = 512;
+
+struct LogitsArgs {
+  std::string model;
+  std::string tokens;
+  std::string out;
+  int chunk = kMaxChunk;
+  DeviceArgs device;
+};
+
+Status io_error(const std::string& path) {
+  return errorf(ErrorCode::io, "cannot write '{}': {}", path, std::strerror(errno));
+}
+
+/// Runs `ids` chunk by chunk and appends each chunk's rows to `file`.
+Status write_logits(LoadedModel& model, std::span<const std::int32_t> ids, const LogitsArgs& args, std::FILE* file) {
+  const int vocab = model.plan.spec.vocab;
+  DirectSequence sequence(*model.backend, model.plan.n_kv_groups, std::min(model.context, model.kv_blocks * kKvBlock));
+  std::vector<float> rows;  // [tokens of the chunk, vocab]
+  while (!ids.empty()) {
+    const auto n = std::min(ids.size(), static_cast<std::size_t>(args.chunk));
+    rows.resize(n * static_cast<std::size_t>(vocab));
+    LL_TRY(sequence.append(ids.first(n), vocab, rows));
+    if (std::fwrite(rows.data(), sizeof(float), rows.size(), file) != rows.size()) {
+      return io_error(args.out);
+    }
+    ids = ids.subspan(n);
+  }
+  return {};
+}
+
+Status logits(const LogitsArgs& args) {
+  LL_ASSIGN(const std::vector<std::int32_t> ids, parse_ids(args.tokens));
+  LoadOptions options;
+  options.max_batch_tokens = args.chunk;
+  options.need_tokenizer = false;
+  LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
+  LL_TRY(check_ids(ids, model.plan.spec.vocab));
+  if (ids.size() > static_cast<std::size_t>(model.context)) {
+    return errorf(ErrorCode::invalid_argument, "--tokens: {} ids, but the context holds {}", ids.size(), model.context);
+  }
+  std::FILE* file = std::fopen(args.out.c_str(), "wb");
+  if (file == nullptr) {
+    return io_error(args.out);
+  }
+  Status status = write_logits(model, ids, args, file);
+  if (std::fclose(file) != 0 && status.ok()) {
+    return io_error(args.out);
+  }
+  return status;
+}
+
+}  // namespace
+
+Verb add_logits(CLI::App& root) {
+  auto args = std::make_shared<LogitsArgs>();
+  CLI::App* app = root.add_subcommand(
+      "logits", "Writes the logits of every position: float32, row-major, [tokens, vocabulary], native byte order");
+  app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
+  app->add_option("--tokens", args->tokens, "exactly these token ids: 1,2,3 (no BOS is added)")->required();
+  app->add_option("--out", args->out, "file to write")->required();
+  app->add_option("--chunk", args->chunk, "tokens of one batch")
+      ->check(CLI::Range(1, kMaxChunk))
+      ->capture_default_str();
+  add_device_options(*app, args->device);
+  return {app, [args] { return finish(logits(*args)); }};
+}
+
+}  // namespace llorch::cli

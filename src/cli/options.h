@@ -1,0 +1,82 @@
+// What the verbs of `llorch` share: option groups, the way from an Error to an exit code, and loading with progress.
+//
+//   main.cpp -> add_VERB(root) declares a subcommand and returns its action -> action() -> exit code
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/loaded_model.h"
+#include "engine/request.h"
+
+namespace llorch::cli {
+
+enum ExitCode : int { kOk = 0, kFailed = 1, kBadArguments = 2, kModelFile = 3, kDevice = 4, kIo = 5 };
+
+/// A subcommand and what it does once its arguments were parsed; the action returns an exit code.
+struct Verb {
+  CLI::App* app = nullptr;
+  std::function<int()> action;
+};
+Verb add_run(CLI::App& root);
+Verb add_logits(CLI::App& root);
+Verb add_tokenize(CLI::App& root);
+Verb add_detokenize(CLI::App& root);
+Verb add_inspect(CLI::App& root);
+Verb add_devices(CLI::App& root);
+Verb add_bench(CLI::App& root);
+
+/// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
+void note(const std::string& message);
+int exit_code(ErrorCode code);
+/// Notes the error's message and returns its exit code.
+int fail(const Error& error);
+/// The exit code of a Status, with the error printed.
+int finish(const Status& status);
+
+/// Accepts a finite number in [low, high]; CLI::Range lets NaN through.
+CLI::Validator number_in(double low, double high);
+
+/// --device, --threads, --context, --activations.
+struct DeviceArgs {
+  std::string device = "cpu";
+  int threads = 0;
+  int context = 0;
+  std::string activations = "q8";
+};
+void add_device_options(CLI::App& app, DeviceArgs& args);
+
+/// --temperature ... --seed, --max-tokens, --stop, --ignore-eos.
+struct SamplingArgs {
+  SamplingParams params;
+  int max_tokens = 0;
+  std::vector<std::string> stop;
+  bool ignore_eos = false;
+  CLI::Option* seed = nullptr;  // not given: drawn
+};
+void add_sampling_options(CLI::App& app, SamplingArgs& args);
+/// The seed that was given, or one from the system's entropy.
+std::uint64_t seed_of(const SamplingArgs& args);
+/// What the option parser cannot say in a validator: at most 16 stops of 1 to 256 bytes.
+Status check(const SamplingArgs& args);
+
+/// Loads a model as the options say; shows progress when stderr is a terminal, warns when the context was lowered.
+Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options = {});
+
+/// "1,2,3" -> ids; blanks are allowed. At least one id, each 0 to 2^31 - 1.
+Result<std::vector<std::int32_t>> parse_ids(std::string_view text);
+/// An error that names the first id outside [0, vocab).
+Status check_ids(const std::vector<std::int32_t>& ids, int vocab);
+
+/// All of standard input.
+Result<std::string> read_stdin();
+
+/// Text with control characters and bytes that are not printable ASCII or UTF-8 letters shown as \n, \x0a.
+std::string escaped(std::string_view bytes);
+
+}  // namespace llorch::cli

@@ -1,0 +1,141 @@
+// llorch run: text from a model. A prompt is answered and the program ends; without one it is a conversation.
+//
+//   prompt -> chat template (or --raw: the text as it is; or --tokens: ids) -> engine -> standard output
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "base/format.h"
+#include "cli/answer.h"
+#include "cli/conversation.h"
+#include "cli/options.h"
+#include "tokenizer/chat.h"
+
+namespace llorch::cli {
+namespace {
+
+struct RunArgs {
+  std::string model = kBuiltinHaiku;
+  std::string prompt;
+  std::string system;
+  std::string tokens;
+  bool raw = false;
+  bool parse_special = false;
+  bool print_ids = false;
+  bool stats = false;
+  CLI::Option* model_given = nullptr;
+  CLI::Option* prompt_given = nullptr;
+  CLI::Option* tokens_given = nullptr;
+  DeviceArgs device;
+  SamplingArgs sampling;
+};
+
+struct Prompt {
+  std::vector<std::int32_t> ids;
+  bool continues_text = false;
+};
+
+/// Faults of the command line that one option alone does not show.
+Status check_args(const RunArgs& args) {
+  LL_TRY(check(args.sampling));
+  const bool has_prompt = args.prompt_given->count() > 0;
+  const bool has_tokens = args.tokens_given->count() > 0;
+  if (has_prompt && has_tokens) {
+    return Error{ErrorCode::invalid_argument, "give a PROMPT or --tokens, not both"};
+  }
+  if (has_tokens) {
+    LL_TRY(parse_ids(args.tokens));
+  }
+  if (args.raw && !has_prompt && !has_tokens) {
+    return Error{ErrorCode::invalid_argument, "--raw needs a PROMPT or --tokens"};
+  }
+  if (!args.system.empty() && (args.raw || has_tokens)) {
+    return Error{ErrorCode::invalid_argument, "--system goes through the chat template, which --raw and --tokens skip"};
+  }
+  std::error_code ignored;
+  const bool lone = args.model_given->count() > 0 && !has_prompt && !has_tokens;
+  if (lone && !args.model.starts_with("builtin:") && !std::filesystem::exists(args.model, ignored)) {
+    return errorf(ErrorCode::model_file,
+                  "MODEL '{}': no such file (a prompt comes after the model: llorch run {} \"a prompt\")", args.model,
+                  kBuiltinHaiku);
+  }
+  return {};
+}
+
+/// The ids that the model is given. Text that only begins (BOS alone) is not continued: SPM drops its first space.
+Result<Prompt> make_prompt(const RunArgs& args, const LoadedModel& model) {
+  const Tokenizer& tokenizer = *model.tokenizer;
+  Prompt prompt;
+  if (args.tokens_given->count() > 0) {
+    LL_ASSIGN(prompt.ids, parse_ids(args.tokens));
+    LL_TRY(check_ids(prompt.ids, model.plan.spec.vocab));
+  } else if (args.raw) {
+    prompt.ids = tokenizer.encode(args.prompt, {.parse_special = args.parse_special, .add_special = true});
+  } else {
+    std::vector<ChatMessage> messages;
+    if (!args.system.empty()) {
+      messages.push_back({"system", args.system});
+    }
+    messages.push_back({"user", args.prompt});
+    LL_ASSIGN(prompt.ids, encode_chat(tokenizer, model.files.checkpoint->chat_template, messages));
+    return prompt;
+  }
+  if (prompt.ids.empty()) {
+    return Error{ErrorCode::invalid_argument, "the prompt is empty, and this model has no BOS token to begin with"};
+  }
+  for (const std::int32_t id : prompt.ids) {
+    prompt.continues_text = prompt.continues_text || !tokenizer.is_special(id);
+  }
+  return prompt;
+}
+
+void print_stats(const Answer& answer) {
+  const Timings& t = answer.end.timings;
+  note(fmt::format("{} prompt tokens in {:.1f} ms, {} tokens at {:.1f} tokens/s, ended by {}", t.prompt_tokens,
+                   t.prefill_ms, answer.end.tokens_out, t.tokens_per_sec, to_string(answer.end.reason)));
+}
+
+Status run(const RunArgs& args) {
+  LL_TRY(check_args(args));
+  LL_ASSIGN(LoadedModel model, load(args.model, args.device));
+  if (model.tokenizer == nullptr) {
+    return errorf(ErrorCode::model_file, "'{}' has no tokenizer", args.model);
+  }
+  Answerer answerer(model, args.sampling, args.print_ids ? Show::ids : Show::text);
+  if (args.prompt_given->count() == 0 && args.tokens_given->count() == 0) {
+    return converse(model, answerer, args.system);
+  }
+  LL_ASSIGN(Prompt prompt, make_prompt(args, model));
+  LL_ASSIGN(const Answer answer, answerer.answer(std::move(prompt.ids), prompt.continues_text, nullptr));
+  if (!args.raw && args.tokens_given->count() == 0 && !args.print_ids) {
+    fmt::print("\n");
+  }
+  if (args.stats) {
+    print_stats(answer);
+  }
+  return {};
+}
+
+}  // namespace
+
+Verb add_run(CLI::App& root) {
+  auto args = std::make_shared<RunArgs>();
+  CLI::App* app = root.add_subcommand("run", "Answers a prompt; without a prompt, a conversation");
+  args->model_given = app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku (the default)");
+  args->prompt_given = app->add_option("PROMPT", args->prompt, "goes through the model's chat template");
+  app->add_option("--system", args->system, "system message of the conversation");
+  app->add_flag("--raw", args->raw,
+                "no chat template: the prompt as it is, with BOS as the file says; prints the continuation alone");
+  app->add_flag("--parse-special", args->parse_special, "with --raw: text of control tokens becomes those tokens");
+  args->tokens_given =
+      app->add_option("--tokens", args->tokens, "instead of a prompt exactly these ids: 1,2,3 (no BOS)");
+  app->add_flag("--print-ids", args->print_ids, "prints the new token ids with blanks between them, nothing else");
+  app->add_flag("--stats", args->stats, "prints times and speed on stderr afterwards");
+  add_sampling_options(*app, args->sampling);
+  add_device_options(*app, args->device);
+  return {app, [args] { return finish(run(*args)); }};
+}
+
+}  // namespace llorch::cli

@@ -1,0 +1,41 @@
+#include "quant/floats/floats.h"
+
+#include <cstring>
+
+#include "quant/half.h"
+
+namespace llorch {
+namespace {
+
+void copy_out(const std::byte* blocks, float* out, std::int64_t n) {
+  std::memcpy(out, blocks, static_cast<std::size_t>(n) * sizeof(float));
+}
+
+void copy_in(const float* in, std::byte* blocks, std::int64_t n) {
+  std::memcpy(blocks, in, static_cast<std::size_t>(n) * sizeof(float));
+}
+
+template <float (*convert)(std::uint16_t)>
+void widen(const std::byte* blocks, float* out, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, blocks + 2 * i, sizeof bits);
+    out[i] = convert(bits);
+  }
+}
+
+template <std::uint16_t (*convert)(float)>
+void narrow(const float* in, std::byte* blocks, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint16_t bits = convert(in[i]);
+    std::memcpy(blocks + 2 * i, &bits, sizeof bits);
+  }
+}
+
+}  // namespace
+
+constinit const Format kF32 = {DType::f32, "F32", 1, 4, copy_out, copy_in};
+constinit const Format kF16 = {DType::f16, "F16", 1, 2, widen<f16_to_f32>, narrow<f32_to_f16>};
+constinit const Format kBf16 = {DType::bf16, "BF16", 1, 2, widen<bf16_to_f32>, narrow<f32_to_bf16>};
+
+}  // namespace llorch

@@ -1,0 +1,12 @@
+// F32, F16 and BF16: formats whose block is one number, little-endian.
+#pragma once
+
+#include "quant/formats.h"
+
+namespace llorch {
+
+extern const Format kF32;
+extern const Format kF16;
+extern const Format kBf16;
+
+}  // namespace llorch

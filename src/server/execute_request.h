@@ -1,0 +1,46 @@
+// The body of POST /execute, checked: every fault of every field is found in one pass, so that a client mends them all
+// at once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "sampling/params.h"
+#include "tokenizer/chat.h"
+
+namespace llorch {
+
+struct FieldError {
+  std::string field;       // "top_p", "stop[2]"
+  std::string constraint;  // "range(0,1)"
+  std::string message;     // "must be between 0 and 1"
+  std::string value;       // as JSON, shortened
+};
+/// {"errors":[...]}
+std::string errors_body(const std::vector<FieldError>& errors);
+
+struct ExecuteLimits {
+  int max_tokens = 2048;  // of an answer
+  int vocab = 0;
+};
+
+struct ExecuteRequest {
+  std::string job_id;
+  std::string prompt;                 // when there are no messages
+  std::vector<ChatMessage> messages;  // empty: `prompt`
+  std::optional<int> max_tokens;      // nothing: as many as limit and context allow
+  SamplingParams sampling;            // its seed is drawn when the client gives none
+  std::vector<std::string> stop;
+  bool parse_special = false;
+  bool stream = true;
+};
+
+/// The request, or every fault. A body that is no JSON object is one fault whose field is "body".
+std::variant<ExecuteRequest, std::vector<FieldError>> parse_execute_request(std::string_view body,
+                                                                            const ExecuteLimits& limits);
+
+}  // namespace llorch

@@ -1,0 +1,40 @@
+// Log: events of the worker to stderr, one a line, as text for people or JSON for machines. Never a prompt or an
+// answer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace llorch {
+
+enum class LogFormat : std::uint8_t { text, json };
+enum class LogLevel : std::uint8_t { debug, info, warn, error };
+
+using LogValue = std::variant<std::string, std::int64_t, double, bool>;
+using LogFields = std::vector<std::pair<std::string_view, LogValue>>;
+
+/// Thread-safe.
+class Log {
+ public:
+  Log(LogFormat format, LogLevel level);
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  /// text: "2026-01-15 20:00:00.123 info  ready model=haiku port=8080"; json: one object with time, level, event and
+  /// the fields.
+  void event(LogLevel level, std::string_view name, const LogFields& fields = {});
+  LogFormat format() const { return format_; }
+
+ private:
+  struct Impl;
+  LogFormat format_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace llorch

@@ -1,0 +1,201 @@
+// GGUF vocabulary -> Pipeline. Defaults (BOS, space prefix, what a pre-tokenizer's name stands for) are llama.cpp's.
+#include <algorithm>
+#include <fmt/ranges.h>
+
+#include "base/format.h"
+#include "base/utf8.h"
+#include "tokenizer/bpe.h"
+#include "tokenizer/byte_level.h"
+#include "tokenizer/end_tokens.h"
+#include "tokenizer/gguf_vocab.h"
+#include "tokenizer/loaders.h"
+#include "tokenizer/spm.h"
+
+namespace llorch {
+namespace {
+
+/// What tokenizer.ggml.pre says.
+struct PreRule {
+  std::string_view name;
+  Pattern pattern;
+  bool single_digits = false;  // every number stands alone, before the pattern
+  bool nfc = false;            // what the models of this name were trained with (llama.cpp leaves it out)
+  bool ignore_merges = false;
+  bool add_bos = false;
+};
+constexpr PreRule kPreRules[] = {
+    {"gpt-2", Pattern::gpt2},
+    {"phi-2", Pattern::gpt2},
+    {"llama-bpe", Pattern::llama3, false, false, true, true},
+    {"llama3", Pattern::llama3, false, false, true, true},
+    {"llama-v3", Pattern::llama3, false, false, true, true},
+    {"qwen2", Pattern::qwen2, false, true},
+    {"deepseek-r1-qwen", Pattern::qwen2, false, true},
+    {"smollm", Pattern::gpt2, true},
+    {"starcoder", Pattern::gpt2, true},
+    {"refact", Pattern::gpt2, true},
+    {"command-r", Pattern::gpt2, true},
+};
+
+Result<PreRule> find_pre_rule(const Metadata& metadata, const std::string& pre, std::vector<std::string>& warnings) {
+  if (pre.empty() || pre == "default") {
+    warnings.push_back(fmt::format("{}: tokenizer.ggml.pre is {}: text is split as for gpt-2, ids may differ from "
+                                   "those the model was trained on",
+                                   metadata.source(), pre.empty() ? "absent" : "'default'"));
+    return kPreRules[0];
+  }
+  std::vector<std::string_view> names;
+  for (const PreRule& rule : kPreRules) {
+    if (rule.name == pre) {
+      return rule;
+    }
+    names.push_back(rule.name);
+  }
+  return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.pre is '{}', a pre-tokenizer that is not supported yet; known "
+                                       "are {}",
+                metadata.source(), pre, fmt::join(names, ", "));
+}
+
+bool is_added(GgufTokenType type) {
+  return type == GgufTokenType::control || type == GgufTokenType::user_defined || type == GgufTokenType::unknown;
+}
+
+/// The vocabulary. Texts in `hidden` types cannot be reached by merging; a repeated text stays with its first id.
+template <class Hidden>
+std::shared_ptr<const Vocab> make_vocab(const GgufVocab& gguf, const Hidden& hidden) {
+  std::size_t bytes = 0;
+  for (const std::string_view token : gguf.tokens) {
+    bytes += token.size();
+  }
+  auto vocab = std::make_shared<Vocab>(gguf.tokens.size(), bytes);
+  for (std::size_t i = 0; i < gguf.tokens.size(); ++i) {
+    const auto id = static_cast<std::int32_t>(i);
+    if (hidden(gguf.types[i]) || !vocab->add(id, gguf.tokens[i])) {
+      vocab->add(id, gguf.tokens[i], false);
+    }
+  }
+  return vocab;
+}
+
+std::vector<AddedToken> added_tokens(const GgufVocab& gguf) {
+  std::vector<AddedToken> added;
+  for (std::size_t i = 0; i < gguf.tokens.size(); ++i) {
+    if (is_added(gguf.types[i]) && !gguf.tokens[i].empty()) {
+      const bool special = gguf.types[i] != GgufTokenType::user_defined;
+      added.push_back({static_cast<std::int32_t>(i), std::string(gguf.tokens[i]), special});
+    }
+  }
+  return added;
+}
+
+Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, const Vocab& vocab) {
+  MergeTable table(gguf.merges.size());
+  for (std::size_t i = 0; i < gguf.merges.size(); ++i) {
+    const std::string_view merge = gguf.merges[i];
+    const std::size_t space = merge.find(' ', 1);
+    if (merge.empty() || space == std::string_view::npos) {
+      return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', not two tokens with a space between",
+                    metadata.source(), i, repair_utf8(merge));
+    }
+    const std::string_view left = merge.substr(0, space);
+    const std::string_view right = merge.substr(space + 1);
+    const auto left_id = vocab.find(left);
+    const auto right_id = vocab.find(right);
+    const auto joined = vocab.find(std::string(left).append(right));
+    if (!left_id || !right_id || !joined) {
+      const std::string_view missing = !left_id ? left : !right_id ? right : merge;
+      return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', but '{}' is not in the vocabulary",
+                    metadata.source(), i, repair_utf8(merge), repair_utf8(missing));
+    }
+    table.add(*left_id, *right_id, *joined);
+  }
+  return table;
+}
+
+Status check_byte_characters(const Metadata& metadata, const Vocab& vocab) {
+  for (int b = 0; b < 256; ++b) {
+    const char byte = static_cast<char>(b);
+    std::string text;
+    append_byte_level({&byte, 1}, text);
+    if (!vocab.find(text)) {
+      return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.tokens has no token for byte 0x{:02X} ('{}')",
+                    metadata.source(), b, text);
+    }
+  }
+  return {};
+}
+
+Status fill_bpe(const Metadata& metadata, const GgufVocab& gguf, PipelineSpec& spec) {
+  spec.kind = "gguf-bpe";
+  LL_ASSIGN(const PreRule rule, find_pre_rule(metadata, gguf.pre, spec.warnings));
+  spec.vocab = make_vocab(gguf, [](GgufTokenType) { return false; });
+  LL_TRY(check_byte_characters(metadata, *spec.vocab));
+  LL_ASSIGN(MergeTable merges, read_merges(metadata, gguf, *spec.vocab));
+  BpeOptions options;
+  options.ignore_merges = rule.ignore_merges;
+  spec.model = std::make_unique<BpeModel>(spec.vocab, std::move(merges), options);
+  if (rule.nfc) {
+    spec.normalizer.emplace_back(NfcStep{});
+  }
+  if (rule.single_digits) {
+    spec.pre_tokenizer.emplace_back(SplitStep{Pattern::number, SplitBehavior::isolated, false});
+  }
+  spec.pre_tokenizer.emplace_back(SplitStep{rule.pattern, SplitBehavior::isolated, false});
+  spec.pre_tokenizer.emplace_back(ByteLevelStep{false, false});
+  spec.decoder.steps = {ByteLevelDecode{}};
+  if (gguf.add_bos.value_or(rule.add_bos) && gguf.bos_id) {
+    spec.before = {*gguf.bos_id};
+  }
+  return {};
+}
+
+Status fill_spm(const Metadata& metadata, const GgufVocab& gguf, PipelineSpec& spec) {
+  spec.kind = "gguf-spm";
+  const auto all = make_vocab(gguf, [](GgufTokenType) { return false; });
+  const auto byte_ids = byte_token_ids(*all);
+  const auto missing = std::find(byte_ids.begin(), byte_ids.end(), -1);
+  if (missing != byte_ids.end()) {
+    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.tokens has no byte token '<0x{:02X}>'", metadata.source(),
+                  missing - byte_ids.begin());
+  }
+  spec.vocab = make_vocab(gguf, [](GgufTokenType type) {
+    return type == GgufTokenType::control || type == GgufTokenType::unknown || type == GgufTokenType::byte;
+  });
+  spec.model = std::make_unique<SpmModel>(spec.vocab, gguf.scores, byte_ids);
+  const std::string space = "\xE2\x96\x81";
+  const bool prefix = gguf.add_space_prefix.value_or(true);
+  if (prefix) {
+    spec.normalizer.emplace_back(PrependStep{space});
+  }
+  spec.normalizer.emplace_back(ReplaceStep{" ", space});
+  spec.decoder.steps = {ReplaceStep{space, " "}, ByteFallbackDecode{}, FuseDecode{}};
+  if (prefix) {
+    spec.decoder.steps.emplace_back(StripDecode{" ", 1, 0});
+  }
+  if (gguf.add_bos.value_or(true) && gguf.bos_id) {
+    spec.before = {*gguf.bos_id};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pipeline>> load_gguf_tokenizer(const Metadata& metadata) {
+  LL_ASSIGN(const GgufVocab gguf, read_gguf_vocab(metadata));
+  PipelineSpec spec;
+  LL_TRY(gguf.model == "llama" ? fill_spm(metadata, gguf, spec) : fill_bpe(metadata, gguf, spec));
+  spec.added = added_tokens(gguf);
+  spec.bos_id = gguf.bos_id;
+  if (gguf.add_eos.value_or(false) && gguf.eos_id) {
+    spec.after = {*gguf.eos_id};
+  }
+  spec.end_ids = known_end_ids(spec.added);
+  for (const auto& id : {gguf.eos_id, gguf.eot_id, gguf.eom_id}) {
+    if (id) {
+      spec.end_ids.push_back(*id);
+    }
+  }
+  return std::make_unique<Pipeline>(std::move(spec));
+}
+
+}  // namespace llorch

@@ -1,0 +1,33 @@
+// GgufVocab: the keys tokenizer.ggml.* read and checked, before they become a Pipeline (gguf_tokenizer.cpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/metadata.h"
+
+namespace llorch {
+
+/// tokenizer.ggml.token_type
+enum class GgufTokenType : std::uint8_t { normal = 1, unknown, control, user_defined, unused, byte };
+
+struct GgufVocab {
+  std::string model;  // "llama", "gpt2"
+  std::string pre;    // empty: absent
+  std::span<const std::string_view> tokens;
+  std::vector<GgufTokenType> types;          // one for each token
+  std::vector<float> scores;                 // one for each token; empty for "gpt2"
+  std::span<const std::string_view> merges;  // "gpt2"
+  std::optional<std::int32_t> bos_id, eos_id, eot_id, eom_id;  // in range
+  std::optional<bool> add_bos, add_eos, add_space_prefix;
+};
+
+/// Errors (ErrorCode::model_file) name file, key and value. The result points into `metadata`.
+Result<GgufVocab> read_gguf_vocab(const Metadata& metadata);
+
+}  // namespace llorch

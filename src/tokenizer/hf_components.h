@@ -1,0 +1,20 @@
+// The replaceable parts of a tokenizer.json -> steps of a Pipeline. A type or option that is not supported is an error
+// that names it: ids that are silently wrong are worse than none.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "tokenizer/json_node.h"
+#include "tokenizer/pipeline.h"
+
+namespace llorch {
+
+// Each takes the component's node (null: nothing to do) and appends to its list; Sequences are flattened.
+Status read_normalizer(const JsonNode& node, std::vector<NormalizeStep>& steps);
+Status read_pre_tokenizer(const JsonNode& node, std::vector<PreTokenizeStep>& steps);
+Status read_decoder(const JsonNode& node, std::vector<DecodeStep>& steps);
+/// Ids put before and after one text by the post-processor.
+Status read_post_processor(const JsonNode& node, std::vector<std::int32_t>& before, std::vector<std::int32_t>& after);
+
+}  // namespace llorch

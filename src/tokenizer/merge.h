@@ -1,0 +1,94 @@
+// The loop of byte-pair encoding, shared by bpe.cpp and spm.cpp: join the best pair of neighbours until none is left.
+// A linked list of symbols and a heap of candidates: n log n in the number of symbols, no recursion.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace llorch {
+
+struct Symbol {
+  std::int32_t id = -1;  // a token, or -1: text alone
+  std::uint32_t begin = 0;
+  std::uint32_t length = 0;  // bytes; 0 once it was joined to its left neighbour
+  std::int32_t previous = -1;
+  std::int32_t next = -1;
+};
+
+struct Merge {
+  double key = 0;  // lowest first; of equal keys the leftmost
+  std::int32_t id = -1;
+};
+
+struct MergeCandidate {
+  Merge merge;
+  std::int32_t left = 0;
+  std::int32_t right = 0;
+  std::uint32_t length = 0;  // of both together when the candidate was found: tells a stale one
+};
+
+struct MergeScratch {
+  std::vector<Symbol> symbols;
+  std::vector<MergeCandidate> heap;
+
+  void add(std::int32_t id, std::uint32_t begin, std::uint32_t length) {
+    const auto index = static_cast<std::int32_t>(symbols.size());
+    if (index > 0) {
+      symbols.back().next = index;
+    }
+    symbols.push_back({id, begin, length, index - 1, -1});
+  }
+};
+
+/// Merges scratch.symbols in place. find(left, right) -> std::optional<Merge>. Survivors have length > 0, in order.
+template <class Find>
+void merge_symbols(MergeScratch& scratch, const Find& find) {
+  auto& symbols = scratch.symbols;
+  auto& heap = scratch.heap;
+  heap.clear();
+  const auto worse = [](const MergeCandidate& a, const MergeCandidate& b) {
+    return a.merge.key != b.merge.key ? a.merge.key > b.merge.key : a.left > b.left;
+  };
+  const auto at = [&](std::int32_t index) -> Symbol& { return symbols[static_cast<std::size_t>(index)]; };
+  const auto consider = [&](std::int32_t left, std::int32_t right) {
+    if (left < 0 || right < 0) {
+      return false;
+    }
+    const std::optional<Merge> merge = find(at(left), at(right));
+    if (merge) {
+      heap.push_back({*merge, left, right, at(left).length + at(right).length});
+    }
+    return merge.has_value();
+  };
+  for (std::int32_t i = 1; i < static_cast<std::int32_t>(symbols.size()); ++i) {
+    consider(i - 1, i);
+  }
+  std::make_heap(heap.begin(), heap.end(), worse);
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), worse);
+    const MergeCandidate best = heap.back();
+    heap.pop_back();
+    Symbol& left = at(best.left);
+    Symbol& right = at(best.right);
+    if (left.length == 0 || right.length == 0 || left.length + right.length != best.length) {
+      continue;
+    }
+    left.id = best.merge.id;
+    left.length = best.length;
+    left.next = right.next;
+    right.length = 0;
+    if (left.next >= 0) {
+      at(left.next).previous = best.left;
+    }
+    if (consider(left.previous, best.left)) {
+      std::push_heap(heap.begin(), heap.end(), worse);
+    }
+    if (consider(best.left, left.next)) {
+      std::push_heap(heap.begin(), heap.end(), worse);
+    }
+  }
+}
+
+}  // namespace llorch

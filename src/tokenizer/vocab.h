@@ -1,0 +1,42 @@
+// Vocab: the texts of a tokenizer's tokens and the way back from text to id. Part of every Pipeline.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace llorch {
+
+/// Texts by id, in one block of memory, with a hash table from text to id. Ids may have holes.
+class Vocab {
+ public:
+  /// `n_ids`: one more than the largest id; `text_bytes`: a guess of the sum of the texts.
+  explicit Vocab(std::size_t n_ids = 0, std::size_t text_bytes = 0);
+
+  /// Adds a token. False when the id or the text is taken, or the id is out of range: nothing is changed then.
+  /// `findable` false keeps the text out of the hash table (two tokens of one text, control tokens of SPM).
+  bool add(std::int32_t id, std::string_view text, bool findable = true);
+
+  std::optional<std::int32_t> find(std::string_view text) const;
+  /// Empty for a hole.
+  std::string_view text(std::int32_t id) const;
+  bool has(std::int32_t id) const;
+  int size() const { return static_cast<int>(entries_.size()); }
+  std::size_t longest() const { return longest_; }
+
+ private:
+  struct Entry {
+    std::size_t offset = 0;
+    std::uint32_t length = 0;
+    bool used = false;
+  };
+  std::size_t slot_of(std::string_view text) const;
+
+  std::vector<char> text_;
+  std::vector<Entry> entries_;
+  std::vector<std::int32_t> slots_;  // ids, -1: free; the size is a power of two, at most half of it taken
+  std::size_t longest_ = 0;
+};
+
+}  // namespace llorch

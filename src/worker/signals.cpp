@@ -1,0 +1,72 @@
+// sigwait() in a thread; signals.h says what it promises.
+#include "worker/signals.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+namespace llorch {
+namespace {
+
+constexpr int kSignalBase = 128;  // the shell's exit code of a process that a signal ended
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGUSR2);  // the destructor's own
+  return set;
+}
+
+}  // namespace
+
+StopSignal::StopSignal() {
+  const sigset_t set = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  thread_ = std::thread([this] { run(); });
+}
+
+StopSignal::~StopSignal() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  ::pthread_kill(thread_.native_handle(), SIGUSR2);
+  thread_.join();
+}
+
+void StopSignal::wait() {
+  std::unique_lock lock(mutex_);
+  signalled_.wait(lock, [this] { return stop_; });
+}
+
+void StopSignal::run() {
+  const sigset_t set = stop_signals();
+  for (;;) {
+    int signal = 0;
+    if (::sigwait(&set, &signal) != 0) {
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    if (signal == SIGUSR2) {
+      if (ending_) {
+        return;
+      }
+      continue;
+    }
+    if (stop_) {
+      std::_Exit(kSignalBase + signal);
+    }
+    if (!drains_) {
+      std::_Exit(0);
+    }
+    stop_ = true;
+    signalled_.notify_all();
+  }
+}
+
+}  // namespace llorch

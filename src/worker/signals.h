@@ -1,0 +1,37 @@
+// Signals as a thread of their own: SIGTERM and SIGINT become a call, so that no code runs in a signal handler.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace llorch {
+
+/// Make it before any other thread: threads inherit that these signals are blocked. The first signal is noted; while
+/// nothing is worth waiting for (set_drains(false), the start) it ends the process with exit code 0. The second ends
+/// the process at once.
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  /// From here on the first signal ends wait() instead of the process.
+  void set_drains() { drains_ = true; }
+  /// Returns at the first signal.
+  void wait();
+
+ private:
+  void run();
+  std::atomic<bool> drains_{false};
+  std::mutex mutex_;
+  std::condition_variable signalled_;
+  bool stop_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace llorch

@@ -1,0 +1,88 @@
+"""Help of every verb, and what a bad command line brings: exit code 2 and one sentence that names the option."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
+import tool
+
+VERBS = ["run", "logits", "tokenize", "detokenize", "inspect", "devices", "bench"]
+HAIKU = "builtin:haiku"
+BAD_RUN_OPTIONS = [
+    ("--temperature", "2.1"), ("--temperature", "-0.1"), ("--temperature", "nan"), ("--temperature", "hot"),
+    ("--temperature", ""), ("--top-p", "1.01"), ("--top-p", "-1"), ("--min-p", "2"), ("--top-k", "-1"),
+    ("--top-k", "1.5"), ("--repetition-penalty", "0"), ("--repetition-penalty", "2.5"), ("--presence-penalty", "-2.1"),
+    ("--frequency-penalty", "3"), ("--seed", "-1"), ("--seed", "x"), ("--seed", "18446744073709551616"),
+    ("--max-tokens", "-1"), ("--stop", ""), ("--stop", "x" * 257), ("--threads", "-1"), ("--threads", "many"),
+    ("--context", "-1"), ("--activations", "f16"), ("--tokens", ""), ("--tokens", "1,x"), ("--tokens", "-1"),
+    ("--tokens", "99999999999"), ("--tokens", "1,,x"), ("--no-such-option", "1"),
+]
+
+
+class Arguments(unittest.TestCase):
+    def refused(self, *args, code=2, says=None):
+        done = tool.run(*args)
+        message = done.stderr.decode()
+        self.assertEqual(done.returncode, code, f"{args}: {message}")
+        self.assertEqual(done.stdout, b"", args)
+        self.assertTrue(message.startswith("llorch: "), message)
+        self.assertEqual(message.count("\n"), 1, message)
+        if says is not None:
+            self.assertIn(says, message)
+
+    def test_help(self):
+        top = tool.output("--help").decode()
+        for verb in VERBS:
+            self.assertIn(verb, top)
+            text = tool.output(verb, "--help").decode()
+            self.assertIn("--help", text)
+
+    def test_help_names_defaults_and_units(self):
+        text = tool.output("run", "--help").decode()
+        for part in ("--temperature", "0.8", "--seed", "--stop", "--device", "cpu:avx512", "--context", "tokens", "q8"):
+            self.assertIn(part, text)
+
+    def test_no_verb(self):
+        self.refused()
+        self.refused("dance")
+        self.refused("--no-such-option")
+
+    def test_missing_arguments(self):
+        self.refused("logits", HAIKU, says="--tokens")
+        self.refused("bench")
+        self.refused("inspect")
+        self.refused("run", HAIKU, "prompt", "surplus", says="surplus")
+        self.refused("run", HAIKU, "prompt", "--seed")
+
+    def test_option_values(self):
+        for option, value in BAD_RUN_OPTIONS:
+            with self.subTest(option=option, value=value[:20]):
+                self.refused("run", HAIKU, *([] if option == "--tokens" else ["hello"]), option, value, says=option
+                             if option != "--tokens" else "token id")
+
+    def test_too_many_stops(self):
+        self.refused("run", HAIKU, "hello", *(["--stop", "x"] * 17), says="16")
+
+    def test_values_out_of_range_elsewhere(self):
+        self.refused("bench", HAIKU, "-p", "0")
+        self.refused("bench", HAIKU, "-n", "x")
+        self.refused("bench", HAIKU, "-r", "0")
+        self.refused("logits", HAIKU, "--tokens", "1", "--out", "/dev/null", "--chunk", "0", says="--chunk")
+
+    def test_exclusive(self):
+        self.refused("run", HAIKU, "hello", "--tokens", "1,2")
+        self.refused("run", HAIKU, "--raw", says="--raw")
+        self.refused("run", HAIKU, "hello", "--raw", "--system", "be brief", says="--system")
+
+    def test_unknown_device(self):
+        done = tool.run("run", HAIKU, "hello", "--device", "tpu")
+        self.assertIn(done.returncode, (2, 4), done.stderr)
+        self.assertIn(b"tpu", done.stderr)
+        self.assertIn(b"ref", done.stderr)
+
+    def test_a_lone_prompt_is_not_a_model(self):
+        self.refused("run", "write a haiku", code=3, says="no such file")
+
+
+if __name__ == "__main__":
+    tool.main()

@@ -1,0 +1,83 @@
+"""Models that cannot be used: exit code 3, one sentence that names the file, and never a hang. Output that cannot be
+written: exit code 5."""
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
+import tool
+
+HAIKU = "builtin:haiku"
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        self.work = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.work.name)
+
+    def tearDown(self):
+        self.work.cleanup()
+
+    def refused(self, path):
+        out = self.folder / "out"
+        for verb in (["run", path, "hello"], ["run", path], ["logits", path, "--tokens", "1", "--out", out], ["inspect", path],
+                     ["tokenize", path, "hello"], ["detokenize", path, "1"], ["bench", path]):
+            with self.subTest(verb=verb[0], path=path.name):
+                done = tool.run(*verb, timeout=20)
+                message = done.stderr.decode()
+                self.assertEqual(done.returncode, 3, message)
+                self.assertEqual(done.stdout, b"")
+                self.assertTrue(message.startswith("llorch: "), message)
+                self.assertEqual(message.count("\n"), 1, message)
+                self.assertIn(path.name, message)
+
+    def test_missing(self):
+        self.refused(self.folder / "missing.gguf")
+
+    def test_directory_without_a_model(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused(empty)
+
+    def test_empty_and_not_a_model(self):
+        for name, data in (("empty.gguf", b""), ("text.gguf", b"this is no model" * 100), ("magic.gguf", b"GGUF")):
+            path = self.folder / name
+            path.write_bytes(data)
+            self.refused(path)
+
+    def test_truncated(self):
+        whole = tool.ROOT / "tests/data/families/llama/model.gguf"
+        if not whole.is_file():
+            self.skipTest(f"{whole} does not exist")
+        data = whole.read_bytes()
+        for n in (16, 400, len(data) // 2, len(data) - 1):
+            path = self.folder / f"cut-{n}.gguf"
+            path.write_bytes(data[:n])
+            self.refused(path)
+
+    def test_fifo(self):
+        path = self.folder / "fifo.gguf"
+        os.mkfifo(path)
+        self.refused(path)
+
+    def test_unreadable_tokenizer(self):
+        path = self.folder / "tokenizer.json"
+        path.write_text('{"model": {"type": "Quantum"}}')
+        done = tool.run("tokenize", path, "hello")
+        self.assertEqual(done.returncode, 3, done.stderr)
+
+    def test_output_that_cannot_be_written(self):
+        done = tool.run("logits", HAIKU, "--tokens", "1", "--out", self.folder / "no/such/folder", "--context", 64)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn(b"no/such/folder", done.stderr)
+
+    @unittest.skipUnless(pathlib.Path("/dev/full").exists(), "no /dev/full here")
+    def test_full_disk(self):
+        done = os.system(f"'{tool.BIN}' inspect {HAIKU} >/dev/full 2>/dev/null")
+        self.assertEqual(os.waitstatus_to_exitcode(done), 5)
+
+
+if __name__ == "__main__":
+    tool.main()

@@ -1,0 +1,172 @@
+// attend of every table: near the reference, and the same bits for prefill and decode, however the batch is cut, the
+// blocks lie and the threads are counted.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <numeric>
+
+#include "harness.h"
+
+namespace llorch::test {
+namespace {
+
+struct Shape {
+  int n_heads;
+  int n_kv_heads;
+  int head_dim;
+  int window;
+  float softcap;
+};
+
+/// Sequences with all their keys stored, in blocks that lie in a random order, and the queries of every position.
+class Sequences {
+ public:
+  Sequences(const Shape& shape, const std::vector<int>& lengths, std::uint32_t block_seed) : shape_(shape) {
+    for (const int length : lengths) {
+      max_blocks_ = std::max(max_blocks_, (length + kKvBlock - 1) / kKvBlock);
+    }
+    const auto n_blocks = static_cast<int>(lengths.size()) * max_blocks_ + 2;
+    std::vector<std::int32_t> free(static_cast<std::size_t>(n_blocks));
+    std::iota(free.begin(), free.end(), 0);
+    std::shuffle(free.begin(), free.end(), std::mt19937(block_seed));
+    const auto values = static_cast<std::size_t>(n_blocks * shape.n_kv_heads * kKvBlock * shape.head_dim);
+    k_.assign(values, NAN);  // a slot that was never written must not be looked at
+    v_.assign(values, NAN);
+    for (std::size_t s = 0; s < lengths.size(); ++s) {
+      tables_.insert(tables_.end(), free.begin() + static_cast<std::ptrdiff_t>(s) * max_blocks_,
+                     free.begin() + static_cast<std::ptrdiff_t>(s + 1) * max_blocks_);
+      fill(static_cast<int>(s), lengths[s]);
+      q_.push_back(random_floats(static_cast<std::size_t>(lengths[s]) * width(), static_cast<std::uint32_t>(100 + s)));
+    }
+    stage_.kv = {{k_.data(), v_.data()}};
+  }
+
+  std::size_t width() const { return static_cast<std::size_t>(shape_.n_heads * shape_.head_dim); }
+
+  /// Attention of tokens [first, end) of each sequence, as one batch: [tokens of all, width].
+  std::vector<float> run(const OpTable& table, const std::vector<Range>& parts, int n_threads) {
+    std::vector<std::int32_t> tokens, positions, starts = {0}, lens;
+    std::vector<float> q;
+    for (std::size_t s = 0; s < parts.size(); ++s) {
+      for (int p = parts[s].begin; p < parts[s].end; ++p) {
+        positions.push_back(p);
+        const auto begin = q_[s].begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(p) * width());
+        q.insert(q.end(), begin, begin + static_cast<std::ptrdiff_t>(width()));
+      }
+      starts.push_back(static_cast<std::int32_t>(positions.size()));
+      lens.push_back(parts[s].end);
+    }
+    tokens.assign(positions.size(), 0);
+    const KvGroup group = {.kv_slots = {}, .block_table = tables_, .max_blocks = max_blocks_};
+    stage_.batch = {.tokens = tokens,
+                    .positions = positions,
+                    .seq_starts = starts,
+                    .kv_lens = lens,
+                    .kv = {&group, 1},
+                    .output_rows = {}};
+    stage_.set_slot(Slot::q, static_cast<int>(width()), q);
+    stage_.set_slot(Slot::att, static_cast<int>(width()), std::vector<float>(q.size(), NAN));
+    const AttendOp op = {.n_heads = shape_.n_heads,
+                         .n_kv_heads = shape_.n_kv_heads,
+                         .head_dim = shape_.head_dim,
+                         .kv_group = 0,
+                         .window = shape_.window,
+                         .scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim)),
+                         .softcap = shape_.softcap};
+    stage_.run(n_threads, [&](const Work& work) { table.attend(op, 0, work); });
+    return stage_.slot(Slot::att);
+  }
+
+ private:
+  void fill(int s, int length) {
+    for (int p = 0; p < length; ++p) {
+      const auto block = tables_[static_cast<std::size_t>(s * max_blocks_ + p / kKvBlock)];
+      for (int h = 0; h < shape_.n_kv_heads; ++h) {
+        const auto at = ((block * shape_.n_kv_heads + h) * kKvBlock + p % kKvBlock) * shape_.head_dim;
+        const auto seed = static_cast<std::uint32_t>((s * 1000 + p) * 16 + h);
+        const auto values = random_floats(static_cast<std::size_t>(2 * shape_.head_dim), seed, 2.0F);
+        std::copy_n(values.begin(), shape_.head_dim, k_.begin() + at);
+        std::copy_n(values.begin() + shape_.head_dim, shape_.head_dim, v_.begin() + at);
+      }
+    }
+  }
+
+  Shape shape_;
+  int max_blocks_ = 0;
+  std::vector<float> k_, v_;           // [n_blocks, n_kv_heads, kKvBlock, head_dim]
+  std::vector<std::int32_t> tables_;   // [n_seqs, max_blocks]
+  std::vector<std::vector<float>> q_;  // of each sequence [length, width]
+  Stage stage_;
+};
+
+/// A whole sequence as one batch, in every cut of `cuts`, one after the other.
+std::vector<float> in_parts(Sequences& sequences, const OpTable& table, std::vector<int> cuts, int length,
+                            int n_threads) {
+  std::vector<float> out;
+  int begin = 0;
+  cuts.push_back(length);
+  for (const int end : cuts) {
+    if (end > begin && end <= length) {
+      const auto part = sequences.run(table, {{begin, end}}, n_threads);
+      out.insert(out.end(), part.begin(), part.end());
+      begin = end;
+    }
+  }
+  return out;
+}
+
+void expect_same_bits(const std::vector<float>& a, const std::vector<float>& b, const char* what) {
+  ASSERT_EQ(a.size(), b.size()) << what;
+  EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << what;
+}
+
+void check_shape(const Shape& shape, int length) {
+  Sequences sequences(shape, {length}, 1);
+  Sequences elsewhere(shape, {length}, 2);
+  const auto want = sequences.run(ref::ops(), {{0, length}}, 1);
+  const float tolerance = 5e-6F * std::max(1.0F, largest_difference(want, std::vector<float>(want.size())));
+  std::vector<int> one_by_one(static_cast<std::size_t>(length));
+  std::iota(one_by_one.begin(), one_by_one.end(), 1);
+  for (const OpTable& table : tables()) {
+    SCOPED_TRACE(testing::Message() << table.name << ": " << shape.n_heads << "/" << shape.n_kv_heads << " heads of "
+                                    << shape.head_dim << ", window " << shape.window << ", cap " << shape.softcap
+                                    << ", length " << length);
+    const auto whole = sequences.run(table, {{0, length}}, 1);
+    EXPECT_LE(largest_difference(whole, want), tolerance);
+    expect_same_bits(in_parts(sequences, table, one_by_one, length, 1), whole, "token by token");
+    expect_same_bits(in_parts(sequences, table, {5, 31, 33, 64}, length, 2), whole, "in chunks, 2 threads");
+    expect_same_bits(sequences.run(table, {{0, length}}, 3), whole, "3 threads");
+    expect_same_bits(elsewhere.run(table, {{0, length}}, 1), whole, "other blocks");
+  }
+}
+
+TEST(Attend, IsCloseToTheReferenceAndOneChainPerHead) {
+  const Shape shapes[] = {{1, 1, 8, 0, 0},     {2, 1, 64, 0, 0},       {4, 2, 80, 0, 0},  {3, 3, 33, 0, 0},
+                          {6, 2, 128, 0, 0},   {2, 2, 256, 0, 0},      {9, 3, 64, 40, 0}, {4, 4, 7, 1, 0},
+                          {4, 1, 16, 0, 5.0F}, {2, 1, 100, 33, 30.0F}, {5, 1, 1, 32, 0}};
+  for (const Shape& shape : shapes) {
+    for (const int length : {1, 2, 31, 32, 33, 63, 64, 65, 97}) {
+      check_shape(shape, length);
+    }
+  }
+}
+
+TEST(Attend, SequencesDoNotSeeEachOther) {
+  const Shape shape = {4, 2, 64, 0, 0};
+  Sequences sequences(shape, {40, 1, 70}, 3);
+  for (const OpTable& table : tables()) {
+    const std::vector<Range> parts = {{33, 40}, {0, 1}, {69, 70}};
+    const auto together = sequences.run(table, parts, 2);
+    std::vector<float> alone;
+    for (std::size_t s = 0; s < parts.size(); ++s) {
+      std::vector<Range> only = {{0, 0}, {0, 0}, {0, 0}};
+      only[s] = parts[s];
+      const auto part = sequences.run(table, only, 1);
+      alone.insert(alone.end(), part.begin(), part.end());
+    }
+    expect_same_bits(together, alone, table.name);
+  }
+}
+
+}  // namespace
+}  // namespace llorch::test

@@ -1,0 +1,237 @@
+// matmul of every table: close to the reference, and one chain per output, whatever the rows, tiles and threads.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "harness.h"
+#include "quant/formats.h"
+
+namespace llorch::test {
+namespace {
+
+constexpr int kMaxM = 33;
+
+/// A random matrix in a format.
+struct Matrix {
+  MatrixView view;
+  std::vector<std::byte> bytes;
+  std::vector<float> decoded;  // [rows, cols]
+};
+
+Matrix random_matrix(const Format& format, int rows, int cols, std::uint32_t seed) {
+  Matrix m;
+  const auto n = static_cast<std::int64_t>(rows) * cols;
+  m.bytes.resize(static_cast<std::size_t>(bytes_of(format, n)));
+  m.decoded.resize(static_cast<std::size_t>(n));
+  const auto values = random_floats(m.decoded.size(), seed);
+  format.encode(values.data(), m.bytes.data(), n / format.block_len);
+  format.decode(m.bytes.data(), m.decoded.data(), n / format.block_len);
+  m.view = {format.type, rows, cols, bytes_of(format, cols), m.bytes.data(), "w"};
+  return m;
+}
+
+std::vector<float> product(Stage& stage, const OpTable& table, Matmul mm, int n_threads, std::vector<float> y = {}) {
+  y.resize(static_cast<std::size_t>(mm.m) * static_cast<std::size_t>(mm.w->rows));
+  mm.y = y.data();
+  stage.run(n_threads, [&](const Work& work) { table.matmul(mm, work); });
+  return y;
+}
+
+bool same_bits(float a, float b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+/// How far two orders of K sums may lie apart: a few roundings of the sum of |w| |x|, row by row.
+std::vector<float> bounds(const Matrix& w, const std::vector<float>& x, int m) {
+  const auto cols = static_cast<std::size_t>(w.view.cols);
+  const auto rows = static_cast<std::size_t>(w.view.rows);
+  std::vector<float> out;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(m); ++i) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      float sum = 0;
+      for (std::size_t k = 0; k < cols; ++k) {
+        sum += std::fabs(w.decoded[r * cols + k] * x[i * cols + k]);
+      }
+      out.push_back(sum * (4.0F + std::sqrt(static_cast<float>(cols))) * 0x1p-23F + 1e-30F);
+    }
+  }
+  return out;
+}
+
+void expect_close(const std::vector<float>& got, const std::vector<float>& want, const std::vector<float>& bound) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    ASSERT_LE(std::fabs(got[i] - want[i]), bound[i]) << "output " << i << ": " << got[i] << ", not " << want[i];
+  }
+}
+
+std::vector<int> lengths_of(const Format& format) {
+  std::vector<int> out;
+  for (const int k : {1, 3, 8, 31, 32, 33, 64, 100, 256, 512, 768, 1056}) {
+    if (k % format.block_len == 0) {
+      out.push_back(k);
+    }
+  }
+  return out;
+}
+
+/// One matrix: all rows alone are near the reference, and any other number of rows or threads gives their bits.
+void check_matrix(Stage& stage, const Format& format, int rows, int cols) {
+  const Matrix w = random_matrix(format, rows, cols, static_cast<std::uint32_t>(rows * 1000 + cols));
+  const auto x = random_floats(static_cast<std::size_t>(kMaxM) * static_cast<std::size_t>(cols), 7);
+  const Matmul mm = {.w = &w.view, .x = x.data(), .m = kMaxM};
+  const auto want = product(stage, ref::ops(), mm, 1);
+  const auto bound = bounds(w, x, kMaxM);
+  for (const OpTable& table : tables()) {
+    SCOPED_TRACE(table.name);
+    std::vector<float> alone;  // [kMaxM, rows], a product of one row each
+    for (int i = 0; i < kMaxM; ++i) {
+      Matmul one = mm;
+      one.m = 1;
+      one.x = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+      const auto y = product(stage, table, one, 1);
+      alone.insert(alone.end(), y.begin(), y.end());
+    }
+    expect_close(alone, want, bound);
+    for (const int n_threads : {1, 2, 3}) {
+      for (const int m :
+           n_threads == 1 ? std::vector<int>{2, 3, 4, 5, 7, 8, 16, 17, 33} : std::vector<int>{0, 1, 6, 33}) {
+        Matmul some = mm;
+        some.m = m;
+        const auto y = product(stage, table, some, n_threads);
+        ASSERT_TRUE(std::equal(y.begin(), y.end(), alone.begin(), same_bits))
+            << m << " rows of x, " << n_threads << " threads";
+      }
+    }
+  }
+}
+
+class MatmulGrid : public testing::TestWithParam<Format> {};
+
+TEST_P(MatmulGrid, IsCloseToTheReferenceAndOneChainPerOutput) {
+  Stage stage;
+  for (const int cols : lengths_of(GetParam())) {
+    for (const int rows : {1, 2, 3, 5, 7, 8, 9, 16, 17, 33}) {
+      for (const Activations activations : {Activations::f32, Activations::q8}) {
+        if (activations == Activations::q8 && !ref::ops().has_q8(GetParam().type)) {
+          continue;
+        }
+        SCOPED_TRACE(testing::Message() << rows << " x " << cols << (activations == Activations::q8 ? " q8" : ""));
+        stage.activations = activations;
+        check_matrix(stage, GetParam(), rows, cols);
+        if (HasFatalFailure()) {
+          return;
+        }
+      }
+    }
+  }
+}
+
+/// Rows of the identity read weights out: what a table decodes is what the format says, to the bit.
+TEST_P(MatmulGrid, DecodesAsTheFormatDoes) {
+  const Format& format = GetParam();
+  const int cols = std::max(format.block_len, 67);
+  const int rows = 13;
+  std::mt19937 random(5);
+  Matrix w = random_matrix(format, rows, cols / format.block_len * format.block_len, 3);
+  const auto n = static_cast<int>(w.view.cols);
+  for (std::size_t i = 0; i < w.bytes.size(); i += 1 + random() % 5) {
+    w.bytes[i] = static_cast<std::byte>(random());
+  }
+  format.decode(w.bytes.data(), w.decoded.data(), static_cast<std::int64_t>(w.decoded.size()) / format.block_len);
+  for (std::size_t i = 0; i < w.decoded.size(); ++i) {
+    if (!std::isfinite(w.decoded[i])) {
+      const auto block = static_cast<std::ptrdiff_t>(i) / format.block_len;
+      std::fill_n(w.bytes.begin() + block * format.block_bytes, format.block_bytes, std::byte{1});
+    }
+  }
+  format.decode(w.bytes.data(), w.decoded.data(), static_cast<std::int64_t>(w.decoded.size()) / format.block_len);
+  std::vector<float> identity(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
+  for (int i = 0; i < n; ++i) {
+    identity[static_cast<std::size_t>(i * n + i)] = 1.0F;
+  }
+  Stage stage;
+  for (const OpTable& table : tables()) {
+    const auto y = product(stage, table, {.w = &w.view, .x = identity.data(), .m = n}, 1);
+    for (int i = 0; i < n; ++i) {
+      for (int r = 0; r < rows; ++r) {
+        ASSERT_EQ(y[static_cast<std::size_t>(i * rows + r)], w.decoded[static_cast<std::size_t>(r * n + i)])
+            << table.name << " row " << r << " column " << i;
+      }
+    }
+  }
+}
+
+/// Bias, accumulation, scale, cap and chosen rows, against the reference and against one row at a time.
+TEST_P(MatmulGrid, TakesEveryOption) {
+  const int cols = std::max(GetParam().block_len, 64);
+  const int rows = 17;
+  const Matrix w = random_matrix(GetParam(), rows, cols, 11);
+  const auto x = random_floats(static_cast<std::size_t>(40) * static_cast<std::size_t>(cols), 12);
+  const auto bias = random_floats(rows, 13);
+  std::vector<std::int32_t> chosen;
+  for (int i = 0; i < 9; ++i) {
+    chosen.push_back((i * 17 + 5) % 40);
+  }
+  Stage stage;
+  for (const bool q8 : {false, true}) {
+    stage.activations = q8 ? Activations::q8 : Activations::f32;
+    for (int options = 0; options < 16; ++options) {
+      Matmul mm = {.w = &w.view, .x = x.data(), .m = 9};
+      mm.bias = (options & 1) != 0 ? bias.data() : nullptr;
+      mm.accumulate = (options & 2) != 0;
+      mm.scale = (options & 4) != 0 ? 0.37F : 1.0F;
+      mm.softcap = (options & 8) != 0 ? 3.0F : 0.0F;
+      mm.x_rows = (options & 1) != 0 ? chosen.data() : nullptr;
+      const auto old = random_floats(static_cast<std::size_t>(9 * rows), 14);
+      const auto want = product(stage, ref::ops(), mm, 1, old);
+      for (const OpTable& table : tables()) {
+        const auto y = product(stage, table, mm, 2, old);
+        EXPECT_LE(largest_difference(y, want), 1e-4F) << table.name << " options " << options;
+        for (int i = 0; i < mm.m; ++i) {
+          Matmul one = mm;
+          one.m = 1;
+          one.x = mm.x_rows != nullptr ? x.data() : x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          one.x_rows = mm.x_rows != nullptr ? chosen.data() + i : nullptr;
+          const auto begin = old.begin() + static_cast<std::ptrdiff_t>(i) * rows;
+          const auto alone = product(stage, table, one, 1, {begin, begin + rows});
+          EXPECT_EQ(std::memcmp(alone.data(), y.data() + static_cast<std::ptrdiff_t>(i) * rows, rows * sizeof(float)),
+                    0)
+              << table.name << " options " << options << " row " << i;
+        }
+      }
+    }
+  }
+}
+
+/// 8-bit rows hold every exception of the definition: zeros, tiny values, NaN and infinity.
+TEST_P(MatmulGrid, TellsNumbersFromNotANumber) {
+  const Matrix w = random_matrix(GetParam(), 5, 256, 21);
+  Stage stage;
+  stage.activations = Activations::q8;
+  for (const float value : {0.0F, 1e-31F, 1e-38F, 1e30F, NAN, INFINITY, -INFINITY}) {
+    std::vector<float> x(256, 0.0F);
+    x[100] = value;
+    const Matmul mm = {.w = &w.view, .x = x.data(), .m = 1};
+    const auto want = product(stage, ref::ops(), mm, 1);
+    for (const OpTable& table : tables()) {
+      const auto y = product(stage, table, mm, 1);
+      for (std::size_t r = 0; r < y.size(); ++r) {
+        EXPECT_EQ(std::isfinite(y[r]), std::isfinite(want[r])) << table.name << " x " << value;
+        if (std::isfinite(want[r])) {
+          EXPECT_NEAR(y[r], want[r], std::fabs(want[r]) * 1e-5F) << table.name << " x " << value;
+        }
+      }
+    }
+  }
+}
+
+std::vector<Format> all_formats() {
+  return {formats().begin(), formats().end()};
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, MatmulGrid, testing::ValuesIn(all_formats()),
+                         [](const auto& param) { return std::string(param.param.name); });
+
+}  // namespace
+}  // namespace llorch::test

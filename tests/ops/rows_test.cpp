@@ -1,0 +1,190 @@
+// The ops that treat each token's row alone, in every table: near the reference, and a row's bits do not depend on the
+// other rows or on the threads.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "harness.h"
+#include "quant/formats.h"
+
+namespace llorch::test {
+namespace {
+
+using RunOp = std::function<void(const OpTable&, const Work&)>;
+
+/// Rows of the slots that an op reads (and may write), [n, width] each.
+struct Rows {
+  Slot slot;
+  int width;
+  std::vector<float> values;
+};
+
+/// Runs an op on rows [first, first + n) of `inputs`, as a batch of n tokens; returns `out`.
+std::vector<float> run_rows(Stage& stage, const OpTable& table, const RunOp& op, const std::vector<Rows>& inputs,
+                            Slot out, int first, int n, int n_threads) {
+  for (const Rows& rows : inputs) {
+    const auto begin = rows.values.begin() + static_cast<std::ptrdiff_t>(first) * rows.width;
+    stage.set_slot(rows.slot, rows.width, {begin, begin + static_cast<std::ptrdiff_t>(n) * rows.width});
+  }
+  stage.set_tokens(n);
+  stage.run(n_threads, [&](const Work& work) { op(table, work); });
+  return stage.slot(out);
+}
+
+/// The tolerance is relative to the larger of 1 and the reference.
+void check(Stage& stage, const RunOp& op, const std::vector<Rows>& inputs, Slot out, int n, float tolerance) {
+  const auto want = run_rows(stage, ref::ops(), op, inputs, out, 0, n, 1);
+  for (const OpTable& table : tables()) {
+    SCOPED_TRACE(table.name);
+    std::vector<float> alone;
+    for (int t = 0; t < n; ++t) {
+      const auto row = run_rows(stage, table, op, inputs, out, t, 1, 1);
+      alone.insert(alone.end(), row.begin(), row.end());
+    }
+    ASSERT_EQ(alone.size(), want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      ASSERT_LE(std::fabs(alone[i] - want[i]), tolerance * std::max(1.0F, std::fabs(want[i])))
+          << i << ": " << alone[i] << ", not " << want[i];
+    }
+    for (const int n_threads : {1, 2, 3}) {
+      const auto all = run_rows(stage, table, op, inputs, out, 0, n, n_threads);
+      ASSERT_EQ(std::memcmp(all.data(), alone.data(), alone.size() * sizeof(float)), 0) << n_threads << " threads";
+    }
+  }
+}
+
+std::vector<float> rows_of(int n, int width, std::uint32_t seed, float size = 1.0F) {
+  return random_floats(static_cast<std::size_t>(n) * static_cast<std::size_t>(width), seed, size);
+}
+
+TEST(Norm, EveryKindWidthAndGroup) {
+  for (const NormKind kind : {NormKind::rms, NormKind::layer}) {
+    for (const int width : {1, 3, 8, 15, 16, 17, 64, 100, 256, 1000}) {
+      for (const int groups : {1, 2, 3}) {
+        for (const bool has_bias : {false, true}) {
+          SCOPED_TRACE(testing::Message() << "width " << width << " groups " << groups << " bias " << has_bias);
+          Stage stage;
+          const bool in_place = groups == 2;
+          const WeightId weight = stage.add_vector(random_floats(static_cast<std::size_t>(width), 3));
+          const WeightId bias = stage.add_vector(random_floats(static_cast<std::size_t>(width), 4));
+          const NormOp op = {.kind = kind,
+                             .weight = weight,
+                             .bias = has_bias ? bias : kNoWeight,
+                             .eps = 1e-5F,
+                             .groups = groups,
+                             .in = Slot::x,
+                             .out = in_place ? Slot::x : Slot::xn};
+          const int row = width * groups;
+          check(
+              stage, [&](const OpTable& table, const Work& work) { table.norm(op, work); },
+              {{Slot::x, row, rows_of(5, row, 9, 3.0F)}, {Slot::xn, row, rows_of(5, row, 10)}}, op.out, 5, 4e-6F);
+        }
+      }
+    }
+  }
+}
+
+TEST(Gate, EveryActivationAndWidth) {
+  for (const Act act : {Act::silu, Act::gelu_tanh}) {
+    for (const bool gated : {true, false}) {
+      for (const int width : {1, 3, 8, 15, 17, 64, 100}) {
+        for (const float size : {1.0F, 30.0F}) {
+          SCOPED_TRACE(testing::Message() << "width " << width << " size " << size << " gated " << gated);
+          Stage stage;
+          const GateOp op = {.act = act, .gated = gated};
+          check(
+              stage, [&](const OpTable& table, const Work& work) { table.gate(op, work); },
+              {{Slot::gate, width, rows_of(7, width, 1, size)}, {Slot::up, width, rows_of(7, width, 2)}}, Slot::gate, 7,
+              2e-6F);
+        }
+      }
+    }
+  }
+}
+
+TEST(Add, EveryWidth) {
+  for (const int width : {1, 7, 16, 65}) {
+    Stage stage;
+    const AddOp op = {.in = Slot::xn, .out = Slot::x, .scale = 0.3F};
+    check(
+        stage, [&](const OpTable& table, const Work& work) { table.add(op, work); },
+        {{Slot::x, width, rows_of(6, width, 1)}, {Slot::xn, width, rows_of(6, width, 2)}}, Slot::x, 6, 1e-6F);
+  }
+}
+
+TEST(Embed, EveryFormat) {
+  for (const Format& format : formats()) {
+    const int width = format.block_len * 3;
+    const auto table_values = rows_of(4, width, 8);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(bytes_of(format, 4 * width)));
+    format.encode(table_values.data(), bytes.data(), 4 * width / format.block_len);
+    Stage stage;
+    stage.weights.vectors.emplace_back();
+    stage.weights.matrices.push_back({format.type, 4, width, bytes_of(format, width), bytes.data(), "embedding"});
+    const EmbedOp op = {.table = 0, .scale = 2.0F};
+    const std::vector<std::int32_t> tokens = {3, 0, 2, 2, 1};
+    std::vector<float> want;
+    for (const OpTable& table : tables()) {
+      for (const int n_threads : {1, 2, 3}) {
+        stage.set_slot(Slot::x, width, std::vector<float>(static_cast<std::size_t>(5 * width), NAN));
+        stage.set_tokens(5);
+        stage.batch.tokens = tokens;
+        stage.run(n_threads, [&](const Work& work) { table.embed(op, work); });
+        want = want.empty() ? stage.slot(Slot::x) : want;
+        EXPECT_EQ(stage.slot(Slot::x), want) << table.name << " " << format.name;
+      }
+    }
+  }
+}
+
+struct Stored {
+  std::vector<float> q, k, v;
+  bool operator==(const Stored&) const = default;
+};
+
+/// rope_store of 6 tokens at positions 30..35: across the end of a block.
+Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads) {
+  Stage stage;
+  std::vector<std::int32_t> tokens(6, 0), positions, slots;
+  for (int t = 0; t < 6; ++t) {
+    positions.push_back(30 + t);
+    slots.push_back((t < 2 ? 2 : 0) * kKvBlock + (30 + t) % kKvBlock);
+  }
+  const auto values = static_cast<std::size_t>(3 * op.n_kv_heads * kKvBlock * op.head_dim);
+  Stored out = {{}, std::vector<float>(values), std::vector<float>(values)};
+  const KvGroup group = {.kv_slots = slots, .block_table = {}, .max_blocks = 0};
+  stage.batch.tokens = tokens;
+  stage.batch.positions = positions;
+  stage.batch.kv = {&group, 1};
+  stage.kv = {{out.k.data(), out.v.data()}};
+  const int q_width = op.n_heads * op.head_dim;
+  const int kv_width = op.n_kv_heads * op.head_dim;
+  stage.set_slot(Slot::q, q_width, rows_of(6, q_width, 1));
+  stage.set_slot(Slot::k, kv_width, rows_of(6, kv_width, 2));
+  stage.set_slot(Slot::v, kv_width, rows_of(6, kv_width, 3));
+  stage.run(n_threads, [&](const Work& work) { table.rope_store(op, 0, work); });
+  out.q = stage.slot(Slot::q);
+  return out;
+}
+
+TEST(RopeStore, EveryKind) {
+  for (const RopeKind kind : {RopeKind::none, RopeKind::adjacent, RopeKind::half}) {
+    for (const int head_dim : {8, 64, 80}) {
+      RopeStoreOp op = {.n_heads = 4, .n_kv_heads = 2, .head_dim = head_dim, .kv_group = 0, .rope = {}};
+      op.rope.kind = kind;
+      op.rope.dims = head_dim == 80 ? 40 : head_dim;
+      const Stored want = rope_store(ref::ops(), op, 1);
+      for (const OpTable& table : tables()) {
+        const Stored got = rope_store(table, op, 1);
+        EXPECT_LE(largest_difference(got.q, want.q), 1e-5F) << table.name;
+        EXPECT_LE(largest_difference(got.k, want.k), 1e-5F) << table.name;
+        EXPECT_EQ(got.v, want.v) << table.name;
+        EXPECT_EQ(rope_store(table, op, 2), got) << table.name;
+        EXPECT_EQ(rope_store(table, op, 3), got) << table.name;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llorch::test
