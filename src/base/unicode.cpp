@@ -20,7 +20,8 @@ struct Unit {
 
 int mark_rank(char32_t c) {
   const auto runs = mark_runs();
-  const auto after = std::upper_bound(runs.begin(), runs.end(), c, [](char32_t x, const MarkRun& r) { return x < r.first; });
+  const auto after =
+      std::upper_bound(runs.begin(), runs.end(), c, [](char32_t x, const MarkRun& r) { return x < r.first; });
   if (after == runs.begin()) {
     return 0;
   }

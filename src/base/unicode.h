@@ -16,10 +16,18 @@ enum class Category : std::uint8_t {
 
 Category category_of(char32_t c);
 
-constexpr bool is_letter(Category c) { return c >= Category::lu && c <= Category::lo; }  // \p{L}
-constexpr bool is_mark(Category c) { return c >= Category::mn && c <= Category::me; }    // \p{M}
-constexpr bool is_number(Category c) { return c >= Category::nd && c <= Category::no; }  // \p{N}
-constexpr bool is_punctuation(Category c) { return c >= Category::pc && c <= Category::po; }
+constexpr bool is_letter(Category c) {
+  return c >= Category::lu && c <= Category::lo;
+}  // \p{L}
+constexpr bool is_mark(Category c) {
+  return c >= Category::mn && c <= Category::me;
+}  // \p{M}
+constexpr bool is_number(Category c) {
+  return c >= Category::nd && c <= Category::no;
+}  // \p{N}
+constexpr bool is_punctuation(Category c) {
+  return c >= Category::pc && c <= Category::po;
+}
 
 /// The White_Space property: \s of the regular expressions in tokenizer.json.
 bool is_white_space(char32_t c);

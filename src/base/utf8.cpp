@@ -7,7 +7,7 @@ namespace llorch {
 namespace {
 
 struct Lead {
-  int length;  // of the whole character; 0: not a lead byte
+  int length;               // of the whole character; 0: not a lead byte
   unsigned char low, high;  // what the second byte may be
 };
 
@@ -19,10 +19,12 @@ Lead lead_of(unsigned char b) {
     return {2, 0x80, 0xBF};
   }
   if (b < 0xF0) {
-    return {3, static_cast<unsigned char>(b == 0xE0 ? 0xA0 : 0x80), static_cast<unsigned char>(b == 0xED ? 0x9F : 0xBF)};
+    return {3, static_cast<unsigned char>(b == 0xE0 ? 0xA0 : 0x80),
+            static_cast<unsigned char>(b == 0xED ? 0x9F : 0xBF)};
   }
   if (b < 0xF5) {
-    return {4, static_cast<unsigned char>(b == 0xF0 ? 0x90 : 0x80), static_cast<unsigned char>(b == 0xF4 ? 0x8F : 0xBF)};
+    return {4, static_cast<unsigned char>(b == 0xF0 ? 0x90 : 0x80),
+            static_cast<unsigned char>(b == 0xF4 ? 0x8F : 0xBF)};
   }
   return {0, 0, 0};
 }

@@ -20,17 +20,27 @@
 namespace llorch::cli {
 namespace {
 
-// The one thing that a signal handler can reach.
+// What a signal handler can reach. At the prompt Ctrl-C ends the program (libedit has put the terminal back by then);
+// from the moment that a line was taken it ends the answer.
 std::atomic<bool> interrupted{false};
+std::atomic<bool> at_prompt{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-/// While it lives, Ctrl-C sets `interrupted` instead of ending the program.
+void on_interrupt(int signal_number) {
+  if (at_prompt) {
+    std::signal(signal_number, SIG_DFL);
+    raise(signal_number);
+  } else {
+    interrupted = true;
+  }
+}
+
+/// Handles Ctrl-C as long as it lives.
 class InterruptGuard {
  public:
   InterruptGuard() {
-    interrupted = false;
     struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = true; };
+    action.sa_handler = on_interrupt;
     sigaction(SIGINT, &action, &before_);
   }
   ~InterruptGuard() { sigaction(SIGINT, &before_, nullptr); }
@@ -41,8 +51,20 @@ class InterruptGuard {
   struct sigaction before_ = {};
 };
 
+/// The time in which a line is awaited.
+struct PromptScope {
+  PromptScope() {
+    interrupted = false;
+    at_prompt = true;
+  }
+  ~PromptScope() { at_prompt = false; }
+  PromptScope(const PromptScope&) = delete;
+  PromptScope& operator=(const PromptScope&) = delete;
+};
+
 /// The next line, or nothing at the end of the input.
 std::optional<std::string> read_line(bool terminal) {
+  const PromptScope scope;
   if (!terminal) {
     std::string line;
     if (std::getline(std::cin, line)) {
@@ -88,13 +110,13 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
     std::setlocale(LC_CTYPE, "");
     note(fmt::format("{} on {}; Ctrl-C stops an answer, Ctrl-D ends", model.files.name, model.backend->name()));
   }
+  const InterruptGuard guard;
   while (std::optional<std::string> line = read_line(terminal)) {
     if (line->empty()) {
       continue;
     }
     messages.push_back({"user", std::move(*line)});
     LL_ASSIGN(std::vector<std::int32_t> ids, encode_fitting(model, messages));
-    const InterruptGuard guard;
     auto answer = answerer.answer(std::move(ids), false, &interrupted);
     fmt::print("\n");
     std::fflush(stdout);

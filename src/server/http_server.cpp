@@ -74,6 +74,22 @@ Refusal refusal_of(const ErrorCodeOf& error, const HttpOptions& options) {
   return {400, fmt::format("not a valid HTTP request: {}", error.message())};
 }
 
+bool unknown_expectation(const Parser& parser) {
+  const auto expect = parser.get()[http::field::expect];
+  return !expect.empty() && !boost::beast::iequals(expect, "100-continue");
+}
+
+/// What is wrong with a header that the parser took.
+std::optional<Refusal> header_fault(const Parser& parser) {
+  if (unknown_expectation(parser)) {
+    return Refusal{417, "the only expectation that is met is 100-continue"};
+  }
+  if (parser.get().version() >= 11 && parser.get()[http::field::host].empty()) {
+    return Refusal{400, "an HTTP/1.1 request needs a Host header"};
+  }
+  return std::nullopt;
+}
+
 HttpRequest to_request(Parser& parser) {
   auto message = parser.release();
   HttpRequest request;
@@ -210,11 +226,11 @@ asio::awaitable<std::optional<Refusal>> Connection::parse(Parser& parser) {
     if (parser.is_header_done() && !continued) {
       continued = true;
       expire_in(options.body_timeout);
-      const std::string expect(parser.get()[http::field::expect]);
-      if (!expect.empty() && !boost::beast::iequals(expect, "100-continue")) {
-        co_return Refusal{417, fmt::format("the expectation '{}' is not known", expect)};
+      if (unknown_expectation(parser)) {
+        co_return std::nullopt;  // read_request() refuses it
       }
-      if (!expect.empty() && parser.get().version() >= 11) {
+      const bool expects = !parser.get()[http::field::expect].empty();
+      if (expects && parser.get().version() >= 11) {
         if (!co_await send("HTTP/1.1 100 Continue\r\n\r\n")) {
           co_return Refusal{0, ""};
         }
@@ -244,8 +260,8 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
   parser.body_limit(options.max_body_bytes);
   std::optional<Refusal> refusal = co_await parse(parser);
   expire_never();
-  if (!refusal && parser.get().version() >= 11 && parser.get()[http::field::host].empty()) {
-    refusal = Refusal{400, "an HTTP/1.1 request needs a Host header"};
+  if (!refusal) {
+    refusal = header_fault(parser);
   }
   if (refusal) {
     if (refusal->status != 0) {

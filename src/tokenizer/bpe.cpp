@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/utf8.h"
+#include "tokenizer/byte_level.h"
 
 namespace llorch {
 
@@ -44,6 +45,18 @@ std::array<std::int32_t, 256> byte_token_ids(const Vocab& vocab) {
   return ids;
 }
 
+std::optional<int> missing_byte_character(const Vocab& vocab) {
+  for (int b = 0; b <= 0xF0; ++b) {
+    const char byte = static_cast<char>(b);
+    std::string text;
+    append_byte_level({&byte, 1}, text);
+    if (b != 0xC0 && b != 0xC1 && !vocab.find(text)) {
+      return b;
+    }
+  }
+  return std::nullopt;
+}
+
 BpeModel::BpeModel(std::shared_ptr<const Vocab> vocab, MergeTable merges, const BpeOptions& options)
     : vocab_(std::move(vocab)), merges_(std::move(merges)), options_(options), byte_ids_(byte_token_ids(*vocab_)) {
   for (std::size_t c = 0; c < ascii_ids_.size(); ++c) {
@@ -53,10 +66,11 @@ BpeModel::BpeModel(std::shared_ptr<const Vocab> vocab, MergeTable merges, const 
 }
 
 std::optional<std::int32_t> BpeModel::find_character(std::string_view character) const {
-  if (character.size() > 1) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (first >= ascii_ids_.size()) {
     return vocab_->find(character);
   }
-  const std::int32_t id = ascii_ids_[static_cast<unsigned char>(character[0]) & 0x7F];
+  const std::int32_t id = ascii_ids_[first];
   return id < 0 ? std::nullopt : std::optional(id);
 }
 

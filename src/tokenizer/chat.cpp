@@ -27,7 +27,8 @@ std::string quote(std::string_view text) {
 Result<std::int32_t> control_token(const Tokenizer& tokenizer, const std::string& text) {
   const auto id = tokenizer.find(text);
   if (!id || !tokenizer.is_special(*id)) {
-    return errorf(ErrorCode::unsupported, "the chat template needs the control token '{}', which the vocabulary lacks", text);
+    return errorf(ErrorCode::unsupported, "the chat template needs the control token '{}', which the vocabulary lacks",
+                  text);
   }
   return *id;
 }
@@ -44,7 +45,9 @@ Result<std::int32_t> role_token(const Tokenizer& tokenizer, const std::string& r
 
 }  // namespace
 
-bool chat_supported(std::string_view chat_template) { return chat_template == kHaikuTemplate; }
+bool chat_supported(std::string_view chat_template) {
+  return chat_template == kHaikuTemplate;
+}
 
 Result<std::vector<std::int32_t>> encode_chat(const Tokenizer& tokenizer, std::string_view chat_template,
                                               const std::vector<ChatMessage>& messages) {

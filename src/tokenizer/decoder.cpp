@@ -80,7 +80,9 @@ Tokens run_step(const ByteFallbackDecode&, Tokens tokens) {
   return out;
 }
 
-Tokens run_step(const FuseDecode&, Tokens tokens) { return joined(tokens); }
+Tokens run_step(const FuseDecode&, Tokens tokens) {
+  return joined(tokens);
+}
 
 Tokens run_step(const StripDecode& step, Tokens tokens) {
   for (std::string& token : tokens) {
@@ -146,10 +148,12 @@ std::string decode_tokens(const Decoder& decoder, Tokens tokens) {
   for (const DecodeStep& step : decoder.steps) {
     tokens = std::visit([&](const auto& known) { return run_step(known, std::move(tokens)); }, step);
   }
-  return joined(tokens)[0];
+  return repair_utf8(joined(tokens)[0]);  // texts of a GGUF need not be UTF-8
 }
 
-std::string token_bytes(const Decoder& decoder, std::string_view token) { return one_token(decoder, token, false); }
+std::string token_bytes(const Decoder& decoder, std::string_view token) {
+  return one_token(decoder, token, false);
+}
 std::string first_token_bytes(const Decoder& decoder, std::string_view token) {
   return one_token(decoder, token, true);
 }

@@ -10,10 +10,10 @@
 
 namespace llorch {
 
-struct ByteLevelDecode {};      // visible characters back to bytes, all tokens joined
-struct ByteFallbackDecode {};   // runs of <0xXX> to characters
-struct FuseDecode {};           // joins all tokens
-struct StripDecode {            // takes up to start / stop times `content` from the ends of every token
+struct ByteLevelDecode {};     // visible characters back to bytes, all tokens joined
+struct ByteFallbackDecode {};  // runs of <0xXX> to characters
+struct FuseDecode {};          // joins all tokens
+struct StripDecode {           // takes up to start / stop times `content` from the ends of every token
   std::string content;
   int start = 0;
   int stop = 0;

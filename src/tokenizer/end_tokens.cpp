@@ -4,28 +4,38 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/format.h"
+#include "base/json.h"
 #include "base/mmap.h"
-#include "tokenizer/json_node.h"
 
 namespace llorch {
 namespace {
 
 constexpr std::string_view kEndTexts[] = {
-    "<|eot_id|>",    "<|im_end|>",      "<|end|>",       "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
-    "</s>",          "<|eom_id|>",      "<EOT>",         "<|return|>",    "<|call|>",      "<end_of_utterance>",
-    "<|end_of_turn|>", "<|eot|>",
+    "<|eot_id|>", "<|im_end|>", "<|end|>",    "<end_of_turn>", "<|endoftext|>",      "<|end_of_text|>", "</s>",
+    "<|eom_id|>", "<EOT>",      "<|return|>", "<|call|>",      "<end_of_utterance>", "<|end_of_turn|>", "<|eot|>",
 };
 
-/// A file of the directory, or nothing when there is none.
-Result<std::shared_ptr<const MappedFile>> open_beside(const std::string& path, std::string_view name) {
-  const std::filesystem::path file = std::filesystem::path(path).parent_path() / name;
+struct ConfigFile {
+  std::string path;
+  nlohmann::json root;  // null: there is no such file
+};
+
+Result<ConfigFile> read_beside(const std::string& tokenizer_json_path, std::string_view name) {
+  const std::filesystem::path path = std::filesystem::path(tokenizer_json_path).parent_path() / name;
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) {
-    return std::shared_ptr<const MappedFile>();
+  if (!std::filesystem::exists(path, ignored)) {
+    return ConfigFile{path.string(), nullptr};
   }
-  return MappedFile::open(file.string());
+  LL_ASSIGN(const auto file, MappedFile::open(path.string()));
+  const auto bytes = file->bytes();
+  auto root = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file->path());
+  if (!root.ok()) {
+    return Error{ErrorCode::model_file, root.error().message};
+  }
+  return ConfigFile{file->path(), std::move(root).value()};
 }
 
 Status add_id(const Pipeline& tokenizer, const std::string& where, std::int64_t id, std::vector<std::int32_t>& ids) {
@@ -38,21 +48,17 @@ Status add_id(const Pipeline& tokenizer, const std::string& where, std::int64_t 
 }
 
 Status read_generation_config(const Pipeline& tokenizer, const std::string& path, std::vector<std::int32_t>& ids) {
-  LL_ASSIGN(const auto file, open_beside(path, "generation_config.json"));
-  if (!file) {
+  LL_ASSIGN(const ConfigFile file, read_beside(path, "generation_config.json"));
+  if (!file.root.is_object() || !file.root.contains("eos_token_id") || file.root["eos_token_id"].is_null()) {
     return {};
   }
-  LL_ASSIGN(const JsonDocument document, JsonDocument::parse(file->bytes(), file->path()));
-  const JsonNode eos = document.root().get("eos_token_id");
-  if (eos.is_array()) {
-    LL_ASSIGN(const auto items, eos.items());
-    for (const JsonNode& item : items) {
-      LL_ASSIGN(const std::int64_t id, item.integer());
-      LL_TRY(add_id(tokenizer, file->path(), id, ids));
+  const nlohmann::json& eos = file.root["eos_token_id"];
+  for (const nlohmann::json& id : eos.is_array() ? eos : nlohmann::json::array({eos})) {
+    if (!id.is_number_integer()) {
+      return errorf(ErrorCode::model_file, "{}: eos_token_id is {}, an integer or a list of them is needed", file.path,
+                    dump_json(id));
     }
-  } else if (!eos.is_null()) {
-    LL_ASSIGN(const std::int64_t id, eos.integer());
-    LL_TRY(add_id(tokenizer, file->path(), id, ids));
+    LL_TRY(add_id(tokenizer, file.path, id.get<std::int64_t>(), ids));
   }
   return {};
 }
@@ -74,18 +80,19 @@ Status read_config(const Pipeline& tokenizer, const Metadata& config, std::vecto
 }
 
 /// The id of tokenizer_config.json's "eos_token" or "bos_token": a text, or an object with "content".
-Result<std::optional<std::int32_t>> named_token(const Pipeline& tokenizer, const JsonNode& root, const char* key) {
-  JsonNode node = root.get(key);
-  if (node.is_object()) {
-    node = node.get("content");
-  }
-  if (node.is_null()) {
+Result<std::optional<std::int32_t>> named_token(const Pipeline& tokenizer, const ConfigFile& file, const char* key) {
+  if (!file.root.is_object() || !file.root.contains(key) || file.root[key].is_null()) {
     return std::optional<std::int32_t>();
   }
-  LL_ASSIGN(const std::string_view text, node.string());
-  const auto id = tokenizer.find(text);
+  const nlohmann::json& value = file.root[key];
+  const nlohmann::json text = value.is_object() ? value.value("content", nlohmann::json()) : value;
+  if (!text.is_string()) {
+    return errorf(ErrorCode::model_file, "{}: {} is no text", file.path, key);
+  }
+  const auto id = tokenizer.find(text.get<std::string>());
   if (!id) {
-    return node.error("'{}' is not a token of tokenizer.json", text);
+    return errorf(ErrorCode::model_file, "{}: {} is {}, which is not a token of tokenizer.json", file.path, key,
+                  dump_json(text));
   }
   return id;
 }
@@ -112,17 +119,14 @@ Status read_end_ids(Pipeline& tokenizer, const Metadata& config, const std::stri
   std::vector<std::int32_t> ids;
   LL_TRY(read_generation_config(tokenizer, tokenizer_json_path, ids));
   LL_TRY(read_config(tokenizer, config, ids));
-  LL_ASSIGN(const auto file, open_beside(tokenizer_json_path, "tokenizer_config.json"));
-  if (file) {
-    LL_ASSIGN(const JsonDocument document, JsonDocument::parse(file->bytes(), file->path()));
-    LL_ASSIGN(const auto eos, named_token(tokenizer, document.root(), "eos_token"));
-    LL_ASSIGN(const auto bos, named_token(tokenizer, document.root(), "bos_token"));
-    if (eos) {
-      ids.push_back(*eos);
-    }
-    if (bos) {
-      tokenizer.set_bos_id(*bos);
-    }
+  LL_ASSIGN(const ConfigFile file, read_beside(tokenizer_json_path, "tokenizer_config.json"));
+  LL_ASSIGN(const auto eos, named_token(tokenizer, file, "eos_token"));
+  LL_ASSIGN(const auto bos, named_token(tokenizer, file, "bos_token"));
+  if (eos) {
+    ids.push_back(*eos);
+  }
+  if (bos) {
+    tokenizer.set_bos_id(*bos);
   }
   if (!ids.empty()) {
     tokenizer.set_end_ids(std::move(ids));

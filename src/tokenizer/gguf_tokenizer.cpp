@@ -1,11 +1,10 @@
 // GGUF vocabulary -> Pipeline. Defaults (BOS, space prefix, what a pre-tokenizer's name stands for) are llama.cpp's.
-#include <algorithm>
 #include <fmt/ranges.h>
+#include <algorithm>
 
 #include "base/format.h"
-#include "base/utf8.h"
+#include "checkpoint/printable.h"
 #include "tokenizer/bpe.h"
-#include "tokenizer/byte_level.h"
 #include "tokenizer/end_tokens.h"
 #include "tokenizer/gguf_vocab.h"
 #include "tokenizer/loaders.h"
@@ -39,9 +38,10 @@ constexpr PreRule kPreRules[] = {
 
 Result<PreRule> find_pre_rule(const Metadata& metadata, const std::string& pre, std::vector<std::string>& warnings) {
   if (pre.empty() || pre == "default") {
-    warnings.push_back(fmt::format("{}: tokenizer.ggml.pre is {}: text is split as for gpt-2, ids may differ from "
-                                   "those the model was trained on",
-                                   metadata.source(), pre.empty() ? "absent" : "'default'"));
+    warnings.push_back(
+        fmt::format("{}: tokenizer.ggml.pre is {}: text is split as for gpt-2, ids may differ from "
+                    "those the model was trained on",
+                    metadata.source(), pre.empty() ? "absent" : "'default'"));
     return kPreRules[0];
   }
   std::vector<std::string_view> names;
@@ -51,9 +51,10 @@ Result<PreRule> find_pre_rule(const Metadata& metadata, const std::string& pre, 
     }
     names.push_back(rule.name);
   }
-  return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.pre is '{}', a pre-tokenizer that is not supported yet; known "
-                                       "are {}",
-                metadata.source(), pre, fmt::join(names, ", "));
+  return errorf(ErrorCode::model_file,
+                "{}: tokenizer.ggml.pre is '{}', a pre-tokenizer that is not supported yet; known "
+                "are {}",
+                metadata.source(), printable(pre), fmt::join(names, ", "));
 }
 
 bool is_added(GgufTokenType type) {
@@ -95,7 +96,7 @@ Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, 
     const std::size_t space = merge.find(' ', 1);
     if (merge.empty() || space == std::string_view::npos) {
       return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', not two tokens with a space between",
-                    metadata.source(), i, repair_utf8(merge));
+                    metadata.source(), i, printable(merge));
     }
     const std::string_view left = merge.substr(0, space);
     const std::string_view right = merge.substr(space + 1);
@@ -105,31 +106,21 @@ Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, 
     if (!left_id || !right_id || !joined) {
       const std::string_view missing = !left_id ? left : !right_id ? right : merge;
       return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', but '{}' is not in the vocabulary",
-                    metadata.source(), i, repair_utf8(merge), repair_utf8(missing));
+                    metadata.source(), i, printable(merge), printable(missing));
     }
     table.add(*left_id, *right_id, *joined);
   }
   return table;
 }
 
-Status check_byte_characters(const Metadata& metadata, const Vocab& vocab) {
-  for (int b = 0; b < 256; ++b) {
-    const char byte = static_cast<char>(b);
-    std::string text;
-    append_byte_level({&byte, 1}, text);
-    if (!vocab.find(text)) {
-      return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.tokens has no token for byte 0x{:02X} ('{}')",
-                    metadata.source(), b, text);
-    }
-  }
-  return {};
-}
-
 Status fill_bpe(const Metadata& metadata, const GgufVocab& gguf, PipelineSpec& spec) {
   spec.kind = "gguf-bpe";
   LL_ASSIGN(const PreRule rule, find_pre_rule(metadata, gguf.pre, spec.warnings));
   spec.vocab = make_vocab(gguf, [](GgufTokenType) { return false; });
-  LL_TRY(check_byte_characters(metadata, *spec.vocab));
+  if (const std::optional<int> missing = missing_byte_character(*spec.vocab)) {
+    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.tokens has no token for byte 0x{:02X}", metadata.source(),
+                  *missing);
+  }
   LL_ASSIGN(MergeTable merges, read_merges(metadata, gguf, *spec.vocab));
   BpeOptions options;
   options.ignore_merges = rule.ignore_merges;

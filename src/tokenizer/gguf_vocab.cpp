@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/format.h"
+#include "checkpoint/printable.h"
 
 namespace llorch {
 namespace {
@@ -83,7 +84,7 @@ Result<GgufVocab> read_gguf_vocab(const Metadata& metadata) {
   LL_ASSIGN(vocab.pre, metadata.string_or("tokenizer.ggml.pre", ""));
   if (vocab.model != "llama" && vocab.model != "gpt2") {
     return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.model is '{}', supported are 'llama' and 'gpt2'",
-                  metadata.source(), vocab.model);
+                  metadata.source(), printable(vocab.model));
   }
   LL_TRY(read_tokens(metadata, vocab));
   LL_TRY(read_types(metadata, vocab));

@@ -1,6 +1,8 @@
 // One function per component kind, one branch per type; the meaning of each is in the header of its step.
 #include "tokenizer/hf_components.h"
 
+#include <algorithm>
+
 namespace llorch {
 namespace {
 
@@ -123,6 +125,35 @@ Status for_each_child(const JsonNode& node, std::string_view list, const Read& r
     LL_TRY(read(child));
   }
   return {};
+}
+
+/// How many times as long the shortest piece can become.
+double growth(const NfcStep&) {
+  return 3;
+}  // U+1D160 and its like
+double growth(const PrependStep& step) {
+  return 1 + static_cast<double>(step.text.size());
+}
+double growth(const ReplaceStep& step) {
+  return std::max(1.0, static_cast<double>(step.to.size()) / static_cast<double>(step.from.size()));
+}
+double growth(const SplitStep&) {
+  return 1;
+}
+double growth(const ByteLevelStep& step) {
+  return step.add_prefix_space ? 4 : 2;
+}
+double growth(const MetaspaceStep& step) {
+  return 2 * static_cast<double>(step.replacement.size());
+}
+
+template <class Steps>
+double total_growth(const Steps& steps) {
+  double total = 1;
+  for (const auto& step : steps) {
+    total *= std::visit([](const auto& known) { return growth(known); }, step);
+  }
+  return total;
 }
 
 /// TemplateProcessing's "single": special tokens around the text, which occurs once.
@@ -251,6 +282,20 @@ Status read_post_processor(const JsonNode& node, std::vector<std::int32_t>& befo
   }
   if (type != "ByteLevel") {  // which only moves offsets
     return not_supported(node, "post_processor", type);
+  }
+  return {};
+}
+
+Status check_growth(const JsonNode& root, const PipelineSpec& spec) {
+  const double in = total_growth(spec.normalizer) * total_growth(spec.pre_tokenizer);
+  double out = 1;
+  for (const DecodeStep& step : spec.decoder.steps) {
+    const auto* replace = std::get_if<ReplaceStep>(&step);
+    out *= replace != nullptr ? growth(*replace) : 1;
+  }
+  if (std::max(in, out) > kMaxGrowth) {
+    return root.error("normalizer, pre_tokenizer and decoder can make a text {:.0f} times as long, the limit is {:.0f}",
+                      std::max(in, out), kMaxGrowth);
   }
   return {};
 }

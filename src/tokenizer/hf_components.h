@@ -17,4 +17,9 @@ Status read_decoder(const JsonNode& node, std::vector<DecodeStep>& steps);
 /// Ids put before and after one text by the post-processor.
 Status read_post_processor(const JsonNode& node, std::vector<std::int32_t>& before, std::vector<std::int32_t>& after);
 
+/// Refuses steps that together could make a text more than kMaxGrowth times as long: a file must not turn a short
+/// prompt into gigabytes. llama 2's steps count 12.
+inline constexpr double kMaxGrowth = 128;
+Status check_growth(const JsonNode& root, const PipelineSpec& spec);
+
 }  // namespace llorch

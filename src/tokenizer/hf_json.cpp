@@ -5,7 +5,6 @@
 
 #include "base/format.h"
 #include "tokenizer/bpe.h"
-#include "tokenizer/byte_level.h"
 #include "tokenizer/end_tokens.h"
 #include "tokenizer/hf_components.h"
 #include "tokenizer/json_node.h"
@@ -15,7 +14,9 @@ namespace llorch {
 namespace {
 
 /// Ids may have holes, but the tables that they index must stay in proportion to the file.
-std::int64_t id_limit(std::size_t n_entries) { return static_cast<std::int64_t>(n_entries) * 2 + 4096; }
+std::int64_t id_limit(std::size_t n_entries) {
+  return static_cast<std::int64_t>(n_entries) * 2 + 4096;
+}
 
 Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node) {
   LL_ASSIGN(const simdjson::dom::object object, node.object());
@@ -81,7 +82,9 @@ Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges
     const auto joined_id = vocab.find(joined);
     if (!left_id || !right_id || !joined_id) {
       return node.error("entry {} is '{}' + '{}', but '{}' is not in the vocabulary", i, left, right,
-                        !left_id ? left : !right_id ? right : std::string_view(joined));
+                        !left_id    ? left
+                        : !right_id ? right
+                                    : std::string_view(joined));
     }
     table.add(*left_id, *right_id, *joined_id);
     ++i;
@@ -124,13 +127,9 @@ Result<BpeOptions> read_bpe_options(const JsonNode& model, const Vocab& vocab) {
 Status check_bytes(const JsonNode& model, const PipelineSpec& spec, const BpeOptions& options) {
   const bool byte_level = std::any_of(spec.pre_tokenizer.begin(), spec.pre_tokenizer.end(),
                                       [](const auto& s) { return std::holds_alternative<ByteLevelStep>(s); });
-  for (int b = 0; byte_level && !options.unk_id && b < 0xF5; ++b) {
-    const char byte = static_cast<char>(b);
-    std::string text;
-    append_byte_level({&byte, 1}, text);
-    if (b != 0xC0 && b != 0xC1 && !spec.vocab->find(text)) {
-      return model.get("vocab").error("has no token for byte 0x{:02X} ('{}')", b, text);
-    }
+  const std::optional<int> missing = byte_level && !options.unk_id ? missing_byte_character(*spec.vocab) : std::nullopt;
+  if (missing) {
+    return model.get("vocab").error("has no token for byte 0x{:02X}", *missing);
   }
   return {};
 }
@@ -205,9 +204,12 @@ Status read_added_tokens(const JsonNode& node, PipelineSpec& spec) {
 }
 
 Status check_known_ids(const JsonNode& node, const PipelineSpec& spec, const std::vector<std::int32_t>& ids) {
+  std::unordered_set<std::int32_t> added;
+  for (const AddedToken& token : spec.added) {
+    added.insert(token.id);
+  }
   for (const std::int32_t id : ids) {
-    const bool added = std::any_of(spec.added.begin(), spec.added.end(), [&](const auto& t) { return t.id == id; });
-    if (!added && !spec.vocab->has(id)) {
+    if (!added.contains(id) && !spec.vocab->has(id)) {
       return node.error("names token id {}, which is not in the vocabulary", id);
     }
   }
@@ -239,6 +241,7 @@ Result<std::unique_ptr<Pipeline>> load_hf_tokenizer(std::string_view json, const
   if (!decoder.is_null()) {
     LL_TRY(read_decoder(decoder, spec.decoder.steps));
   }
+  LL_TRY(check_growth(root, spec));
   if (!spec.before.empty()) {
     spec.bos_id = spec.before.front();
   }

@@ -2,18 +2,27 @@
 #include "tokenizer/json_node.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace llorch {
+
+std::string one_line(std::string_view text) {
+  constexpr std::size_t kLongest = 400;
+  std::string line = repair_utf8(text.substr(0, kLongest));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      c = ' ';
+    }
+  }
+  return text.size() > kLongest ? line + "..." : line;
+}
 
 Error JsonNode::wrong_type(std::string_view wanted) const {
   if (!present_) {
     return error("is missing, {} is needed", wanted);
   }
-  std::string shown = simdjson::minify(value_);
-  if (shown.size() > 60) {
-    shown = "a longer value";
-  }
-  return error("is {}, {} is needed", shown, wanted);
+  const bool nested = value_.is_object() || value_.is_array();
+  return error("is {}, {} is needed", nested ? "a list or an object" : simdjson::minify(value_), wanted);
 }
 
 JsonNode JsonNode::get(std::string_view key) const {

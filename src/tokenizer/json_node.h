@@ -17,6 +17,9 @@
 
 namespace llorch {
 
+/// Text out of a file made fit for a message: control characters become spaces, and no more than a few lines' worth.
+std::string one_line(std::string_view text);
+
 /// A value in a JsonDocument, or the absence of one. The document must outlive it.
 class JsonNode {
  public:
@@ -49,8 +52,8 @@ class JsonNode {
   /// ErrorCode::model_file: "FILE: PATH: message".
   template <class... Args>
   Error error(fmt::format_string<Args...> format, Args&&... args) const {
-    return {ErrorCode::model_file,
-            fmt::format("{}: {}: {}", *file_, path_, fmt::format(format, std::forward<Args>(args)...))};
+    const std::string message = fmt::format(format, std::forward<Args>(args)...);
+    return {ErrorCode::model_file, fmt::format("{}: {}: {}", *file_, one_line(path_), one_line(message))};
   }
 
  private:

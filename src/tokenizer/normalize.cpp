@@ -6,11 +6,15 @@
 namespace llorch {
 namespace {
 
-std::string run_step(const NfcStep&, const std::string& text) { return to_nfc(text); }
+std::string run_step(const NfcStep&, const std::string& text) {
+  return to_nfc(text);
+}
 std::string run_step(const PrependStep& step, const std::string& text) {
   return text.empty() ? text : step.text + text;
 }
-std::string run_step(const ReplaceStep& step, const std::string& text) { return replace_all(text, step.from, step.to); }
+std::string run_step(const ReplaceStep& step, const std::string& text) {
+  return replace_all(text, step.from, step.to);
+}
 
 }  // namespace
 

@@ -94,7 +94,8 @@ Result<std::string> Pipeline::decode(std::span<const std::int32_t> ids, bool ski
   texts.reserve(ids.size());
   for (const std::int32_t id : ids) {
     if (!in_range(id)) {
-      return errorf(ErrorCode::invalid_argument, "token id {} is outside the vocabulary of {} tokens", id, vocab_size());
+      return errorf(ErrorCode::invalid_argument, "token id {} is outside the vocabulary of {} tokens", id,
+                    vocab_size());
     }
     const Token& token = tokens_[static_cast<std::size_t>(id)];
     if (skip_special && token.hidden) {

@@ -19,9 +19,9 @@
 namespace llorch {
 
 struct PipelineSpec {
-  std::string kind;                     // "gguf-bpe", "gguf-spm", "hf-json"
-  std::shared_ptr<const Vocab> vocab;   // of the model
-  std::vector<AddedToken> added;        // ids may lie in the vocabulary or behind it
+  std::string kind;                    // "gguf-bpe", "gguf-spm", "hf-json"
+  std::shared_ptr<const Vocab> vocab;  // of the model
+  std::vector<AddedToken> added;       // ids may lie in the vocabulary or behind it
   std::vector<NormalizeStep> normalizer;
   std::vector<PreTokenizeStep> pre_tokenizer;
   std::unique_ptr<TokenModel> model;
@@ -56,9 +56,9 @@ class Pipeline : public Tokenizer {
  private:
   /// What an id says, looked up once at load.
   struct Token {
-    int added = -1;             // index in spec_.added
+    int added = -1;  // index in spec_.added
     bool special = false;
-    bool hidden = false;        // decode() leaves it out with skip_special
+    bool hidden = false;  // decode() leaves it out with skip_special
   };
   std::string_view text_of(std::int32_t id) const;
   void encode_text(std::string_view text, bool parse_special, bool at_start, MergeScratch& scratch,

@@ -58,11 +58,11 @@ class Cursor {
     for (std::size_t c = 0; c < kinds.size(); ++c) {
       const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
       const bool space = c == ' ' || (c >= 9 && c <= 13);
-      kinds[c] = letter                       ? Kind::letter
-                 : c >= '0' && c <= '9'       ? Kind::number
-                 : c == '\n' || c == '\r'     ? Kind::newline
-                 : space                      ? Kind::space
-                                              : Kind::other;
+      kinds[c] = letter                   ? Kind::letter
+                 : c >= '0' && c <= '9'   ? Kind::number
+                 : c == '\n' || c == '\r' ? Kind::newline
+                 : space                  ? Kind::space
+                                          : Kind::other;
     }
     return kinds;
   }();
@@ -94,14 +94,15 @@ std::size_t contraction(const Cursor& text, std::size_t at, bool fold_case) {
     return first_end;
   }
   const char second = letter(first_end, &second_end);
-  const bool two = (first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l');
+  const bool two =
+      (first == 'r' && second == 'e') || (first == 'v' && second == 'e') || (first == 'l' && second == 'l');
   return two ? second_end : 0;
 }
 
 struct Spaces {
-  std::size_t end = 0;            // of the run of \s
-  std::size_t last = 0;           // where its last character begins
-  std::size_t newline_end = 0;    // after the last newline in it, or 0
+  std::size_t end = 0;          // of the run of \s
+  std::size_t last = 0;         // where its last character begins
+  std::size_t newline_end = 0;  // after the last newline in it, or 0
 };
 
 Spaces measure_spaces(const Cursor& text, std::size_t at) {
@@ -179,8 +180,8 @@ constexpr KnownPattern kKnown[] = {
 
 bool is_match(Pattern pattern, char32_t c) {
   if (pattern == Pattern::punctuation) {
-    const bool ascii = (c >= 0x21 && c <= 0x2F) || (c >= 0x3A && c <= 0x40) || (c >= 0x5B && c <= 0x60) ||
-                       (c >= 0x7B && c <= 0x7E);
+    const bool ascii =
+        (c >= 0x21 && c <= 0x2F) || (c >= 0x3A && c <= 0x40) || (c >= 0x5B && c <= 0x60) || (c >= 0x7B && c <= 0x7E);
     return ascii || is_punctuation(category_of(c));
   }
   return is_number(category_of(c));

@@ -10,12 +10,12 @@
 namespace llorch {
 
 enum class Pattern {
-  gpt2,          // letters, numbers and the rest, each with one space before; English contractions
-  llama3,        // cl100k's: any one character before letters, numbers by three, newlines apart
-  qwen2,         // the same, numbers by one
-  number,        // one \p{N}
-  numbers,       // \p{N}+
-  punctuation,   // one \p{P} or ASCII punctuation
+  gpt2,         // letters, numbers and the rest, each with one space before; English contractions
+  llama3,       // cl100k's: any one character before letters, numbers by three, newlines apart
+  qwen2,        // the same, numbers by one
+  number,       // one \p{N}
+  numbers,      // \p{N}+
+  punctuation,  // one \p{P} or ASCII punctuation
 };
 
 /// The pattern whose regular expression is `regex`, as it stands in tokenizer.json.

@@ -15,7 +15,8 @@ class SpmModel : public TokenModel {
  public:
   /// `vocab` finds only texts that may be joined (no control, unknown or byte tokens); `scores` by id;
   /// `byte_ids` of <0x00> to <0xFF>, all present.
-  SpmModel(std::shared_ptr<const Vocab> vocab, std::vector<float> scores, const std::array<std::int32_t, 256>& byte_ids);
+  SpmModel(std::shared_ptr<const Vocab> vocab, std::vector<float> scores,
+           const std::array<std::int32_t, 256>& byte_ids);
   void encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& out) const override;
 
  private:

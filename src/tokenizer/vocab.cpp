@@ -54,6 +54,8 @@ std::string_view Vocab::text(std::int32_t id) const {
   return {text_.data() + entry.offset, entry.length};
 }
 
-bool Vocab::has(std::int32_t id) const { return id >= 0 && id < size() && entries_[static_cast<std::size_t>(id)].used; }
+bool Vocab::has(std::int32_t id) const {
+  return id >= 0 && id < size() && entries_[static_cast<std::size_t>(id)].used;
+}
 
 }  // namespace llorch

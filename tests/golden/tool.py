@@ -34,6 +34,16 @@ def skip(what, why):
     print(f"SKIPPED: {what}: {why}", file=sys.stderr, flush=True)
 
 
+def wanted(device):
+    """Whether .llorch-test.toml (through LLORCH_TEST_BACKENDS) asks for this device; without it every one is wanted."""
+    asked = os.environ.get("LLORCH_TEST_BACKENDS")
+    backend = "cpu" if device == "ref" else device.split(":")[0]
+    if asked is not None and backend not in asked.split(","):
+        skip(device, ".llorch-test.toml does not name its backend")
+        return False
+    return True
+
+
 @functools.lru_cache(maxsize=None)
 def devices():
     """Devices that this build has and this machine can run; the host's others are skipped by name."""
@@ -43,7 +53,7 @@ def devices():
             skip(name, "not in this build")
         elif not known[name]["available"]:
             skip(name, known[name]["verify"])
-    return [name for name, d in known.items() if d["available"] and name != "cpu"]
+    return [name for name, d in known.items() if d["available"] and name != "cpu" and wanted(name)]
 
 
 def testdata(name):

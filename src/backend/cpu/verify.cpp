@@ -18,7 +18,7 @@ namespace {
 constexpr int kRows = 37;  // no multiple of any lane count
 constexpr int kCols = 512;
 constexpr int kTokens = 3;
-constexpr int kManyTokens = 40;  // enough for the kernels that tables keep for prompts
+constexpr int kManyTokens = 64;  // enough for the kernels that tables keep for prompts
 constexpr int kHeads = 2;
 constexpr int kHeadDim = 32;
 constexpr int kWidth = kHeads * kHeadDim;

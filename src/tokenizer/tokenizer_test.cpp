@@ -1,0 +1,320 @@
+// Tokenizers of a few tokens, made here: what is parsed, what is refused, and how the streams behave.
+#include "tokenizer/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tokenizer/byte_level.h"
+#include "tokenizer/chat.h"
+#include "tokenizer/loaders.h"
+
+namespace llorch {
+namespace {
+
+using nlohmann::json;
+using Ids = std::vector<std::int32_t>;
+
+json byte_vocab() {
+  json vocab;
+  for (int b = 0; b < 256; ++b) {
+    const char byte = static_cast<char>(b);
+    std::string text;
+    append_byte_level({&byte, 1}, text);
+    vocab[text] = b;
+  }
+  return vocab;
+}
+
+json added(int id, const std::string& content, bool special = true) {
+  return {{"id", id}, {"content", content}, {"special", special}, {"normalized", false}};
+}
+
+/// Bytes, "ab" 256, " ab" 257, "<|end|>" 258, "<tool>" 259 (not special).
+json byte_level_json() {
+  json vocab = byte_vocab();
+  vocab["ab"] = 256;
+  vocab
+      ["\xC4\xA0"
+       "ab"] = 257;
+  return {{"added_tokens", {added(258, "<|end|>"), added(259, "<tool>", false)}},
+          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+          {"decoder", {{"type", "ByteLevel"}}},
+          {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", {"a b", "\xC4\xA0 ab"}}}}};
+}
+
+/// The pieces of llama 2, small: 3 '▁', a, b, '▁a', 'ab', and the bytes of é.
+json spm_json() {
+  const std::string space = "\xE2\x96\x81";
+  json vocab = {{"<unk>", 0}, {"<s>", 1},       {"</s>", 2}, {space, 3},    {"a", 4},
+                {"b", 5},     {space + "a", 6}, {"ab", 7},   {"<0xC3>", 8}, {"<0xA9>", 9}};
+  const json replace_in = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", space}};
+  const json replace_out = {{"type", "Replace"}, {"pattern", {{"String", space}}}, {"content", " "}};
+  const json decoders = {replace_out,
+                         {{"type", "ByteFallback"}},
+                         {{"type", "Fuse"}},
+                         {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}};
+  const json prepend = {{"type", "Prepend"}, {"prepend", space}};
+  const json single = {{{"SpecialToken", {{"id", "<s>"}}}}, {{"Sequence", {{"id", "A"}}}}};
+  return {{"added_tokens", {added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")}},
+          {"normalizer", {{"type", "Sequence"}, {"normalizers", {prepend, replace_in}}}},
+          {"post_processor",
+           {{"type", "TemplateProcessing"}, {"single", single}, {"special_tokens", {{"<s>", {{"ids", {1}}}}}}}},
+          {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}},
+          {"model",
+           {{"type", "BPE"},
+            {"unk_token", "<unk>"},
+            {"fuse_unk", true},
+            {"byte_fallback", true},
+            {"vocab", vocab},
+            {"merges", {space + " a", "a b"}}}}};
+}
+
+std::unique_ptr<Tokenizer> parse(const json& document) {
+  auto tokenizer = parse_tokenizer_json(document.dump(), "test.json");
+  EXPECT_TRUE(tokenizer.ok()) << (tokenizer.ok() ? "" : tokenizer.error().message);
+  return tokenizer.ok() ? std::move(tokenizer).value() : nullptr;
+}
+
+std::string refusal(const json& document) {
+  const auto tokenizer = parse_tokenizer_json(document.dump(), "test.json");
+  EXPECT_FALSE(tokenizer.ok());
+  EXPECT_TRUE(tokenizer.ok() || tokenizer.error().code == ErrorCode::model_file);
+  return tokenizer.ok() ? "" : tokenizer.error().message;
+}
+
+TEST(TokenizerJson, SpecialTokensAreParsedOnRequestOthersAlways) {
+  const auto tokenizer = parse(byte_level_json());
+  EXPECT_EQ(tokenizer->encode("ab ab<|end|>", {true, false}), (Ids{256, 257, 258}));
+  EXPECT_EQ(tokenizer->encode("ab<tool>", {}), (Ids{256, 259}));
+  EXPECT_EQ(tokenizer->encode("<|end|>", {}), (Ids{'<', '|', 'e', 'n', 'd', '|', '>'}));
+  EXPECT_EQ(tokenizer->decode(Ids{256, 258, 257}, false).value(), "ab<|end|> ab");
+  EXPECT_EQ(tokenizer->decode(Ids{256, 258, 257}, true).value(), "ab ab");
+  EXPECT_EQ(tokenizer->find("<|end|>"), 258);
+  EXPECT_TRUE(tokenizer->is_special(258));
+  EXPECT_FALSE(tokenizer->is_special(259));
+  EXPECT_FALSE(tokenizer->decode(Ids{260}, false).ok());
+  EXPECT_FALSE(tokenizer->decode(Ids{-1}, false).ok());
+  EXPECT_EQ(tokenizer->piece(-1), "");
+}
+
+TEST(TokenizerJson, SentencePieceStyle) {
+  const auto tokenizer = parse(spm_json());
+  EXPECT_EQ(tokenizer->encode("a ab", {true, true}), (Ids{1, 6, 6, 5}));
+  EXPECT_EQ(tokenizer->encode("\xC3\xA9", {}), (Ids{3, 8, 9}));
+  EXPECT_EQ(tokenizer->encode("xyb", {}), (Ids{3, 0, 5}));  // fused unknown
+  EXPECT_EQ(tokenizer->encode("", {true, true}), (Ids{1}));
+  EXPECT_EQ(tokenizer->decode(Ids{6, 6, 5}, false).value(), "a ab");
+  EXPECT_EQ(tokenizer->decode(Ids{8}, false).value(), "\xEF\xBF\xBD");
+  EXPECT_EQ(tokenizer->bos_id(), 1);
+}
+
+TEST(TokenizerJson, DamagedTextBecomesReplacements) {
+  const auto tokenizer = parse(byte_level_json());
+  EXPECT_EQ(tokenizer->encode("\xFF", {}), (Ids{0xEF, 0xBF, 0xBD}));
+  EXPECT_EQ(tokenizer->encode("\xE6\xBC", {}).size(), 3u);  // one for the maximal part
+}
+
+TEST(TokenizerJson, AddedTokensTakeSpaceAndRespectWords) {
+  json document = byte_level_json();
+  document["added_tokens"] = {added(258, "<m>"), added(259, "cat", false)};
+  document["added_tokens"][0]["lstrip"] = true;
+  document["added_tokens"][0]["rstrip"] = true;
+  document["added_tokens"][1]["single_word"] = true;
+  const auto tokenizer = parse(document);
+  EXPECT_EQ(tokenizer->encode("a \t<m>\n a", {true, false}), (Ids{'a', 258, 'a'}));
+  EXPECT_EQ(tokenizer->encode("cat", {}), (Ids{259}));
+  EXPECT_EQ(tokenizer->encode("cats", {}), (Ids{'c', 'a', 't', 's'}));
+  EXPECT_EQ(tokenizer->encode("(cat)", {}), (Ids{'(', 259, ')'}));
+}
+
+TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
+  json document = byte_level_json();
+  document["normalizer"] = {{"type", "BertNormalizer"}};
+  EXPECT_NE(refusal(document).find("normalizer type 'BertNormalizer' is not supported yet"), std::string::npos);
+  document = byte_level_json();
+  document["pre_tokenizer"] = {
+      {"type", "Split"}, {"pattern", {{"Regex", "\\w+"}}}, {"behavior", "Isolated"}, {"invert", false}};
+  EXPECT_NE(refusal(document).find("'\\w+' is not supported yet"), std::string::npos);
+  document = byte_level_json();
+  document["decoder"] = {{"type", "CTC"}};
+  EXPECT_NE(refusal(document).find("decoder type 'CTC'"), std::string::npos);
+  document = byte_level_json();
+  document["post_processor"] = {{"type", "BertProcessing"}};
+  EXPECT_NE(refusal(document).find("post_processor type 'BertProcessing'"), std::string::npos);
+  document = byte_level_json();
+  document["model"]["type"] = "Unigram";
+  EXPECT_NE(refusal(document).find("model type 'Unigram'"), std::string::npos);
+  document = byte_level_json();
+  for (int i = 0; i < 8; ++i) {
+    document["normalizer"]["normalizers"].push_back(
+        {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+  }
+  document["normalizer"]["type"] = "Sequence";
+  document["model"]["type"] = "BPE";
+  EXPECT_NE(refusal(document).find("times as long"), std::string::npos);
+  document = byte_level_json();
+  document["model"]["dropout"] = 0.1;
+  EXPECT_NE(refusal(document).find("model.dropout"), std::string::npos);
+}
+
+TEST(TokenizerJson, DamagedVocabulariesAreRefused) {
+  json document = byte_level_json();
+  document["model"]["vocab"]["zz"] = 256;
+  EXPECT_NE(refusal(document).find("is there twice"), std::string::npos);
+  document = byte_level_json();
+  document["model"]["vocab"]["zz"] = -4;
+  EXPECT_NE(refusal(document).find("'zz' has no token id"), std::string::npos);
+  document = byte_level_json();
+  document["model"]["vocab"]["zz"] = 2000000000;
+  EXPECT_NE(refusal(document).find("too large"), std::string::npos);
+  document = byte_level_json();
+  document["model"]["merges"] = {"a zz"};
+  EXPECT_NE(refusal(document).find("'zz' is not in the vocabulary"), std::string::npos);
+  document = byte_level_json();
+  document["model"]["vocab"].erase("x");
+  EXPECT_NE(refusal(document).find("no token for byte 0x78"), std::string::npos);
+  document = byte_level_json();
+  document["added_tokens"] = {added(2000000000, "<x>")};
+  EXPECT_NE(refusal(document).find("added_tokens[0].id: is 2000000000, too large"), std::string::npos);
+  document["added_tokens"] = {added(258, "<x>"), added(258, "<y>")};
+  EXPECT_NE(refusal(document).find("have the same id 258"), std::string::npos);
+  EXPECT_FALSE(parse_tokenizer_json("", "x").ok());
+  EXPECT_FALSE(parse_tokenizer_json(std::string(100000, '['), "x").ok());
+  EXPECT_FALSE(parse_tokenizer_json("[]", "x").ok());
+}
+
+TEST(TokenizerJson, LongRunsOfOneCharacter) {
+  const auto bytes = parse(byte_level_json());
+  const auto pieces = parse(spm_json());
+  for (const char* c : {"a", " ", "1", "!", "\n", "\xCC\x81"}) {
+    std::string text;
+    while (text.size() < (1u << 20)) {
+      text += c;
+    }
+    EXPECT_EQ(bytes->decode(bytes->encode(text, {}), false).value(), text);
+    EXPECT_FALSE(pieces->encode(text, {}).empty());
+  }
+}
+
+TEST(StreamDecoder, WholeCharactersOnly) {
+  const auto tokenizer = parse(byte_level_json());
+  StreamDecoder decoder(*tokenizer, true);
+  EXPECT_EQ(decoder.push(0xE6), "");
+  EXPECT_EQ(decoder.push(0xBC), "");
+  EXPECT_EQ(decoder.push(0xA2), "\xE6\xBC\xA2");
+  EXPECT_EQ(decoder.push(0xE6), "");
+  EXPECT_EQ(decoder.push('a'),
+            "\xEF\xBF\xBD"
+            "a");
+  EXPECT_EQ(decoder.push(0xFF), "\xEF\xBF\xBD");
+  EXPECT_EQ(decoder.push(0xF0), "");
+  EXPECT_EQ(decoder.finish(), "\xEF\xBF\xBD");
+  EXPECT_EQ(decoder.finish(), "");
+}
+
+TEST(StreamDecoder, FirstSpaceIsStrippedOnce) {
+  const auto tokenizer = parse(spm_json());
+  StreamDecoder begin(*tokenizer, true);
+  EXPECT_EQ(begin.push(1), "");  // hidden: the text has not begun
+  EXPECT_EQ(begin.push(6), "a");
+  EXPECT_EQ(begin.push(6), " a");
+  StreamDecoder inside(*tokenizer, false);
+  EXPECT_EQ(inside.push(6), " a");
+}
+
+Metadata gguf_metadata(std::string_view pre) {
+  // Storage of the strings that MetaArray points to.
+  static std::vector<std::string> texts;
+  if (texts.empty()) {
+    for (int b = 0; b < 256; ++b) {
+      const char byte = static_cast<char>(b);
+      append_byte_level({&byte, 1}, texts.emplace_back());
+    }
+    texts.insert(texts.end(), {"ab", "<|im_end|>"});
+  }
+  Metadata metadata("test.gguf");
+  metadata.set("tokenizer.ggml.model", std::string("gpt2"));
+  if (!pre.empty()) {
+    metadata.set("tokenizer.ggml.pre", std::string(pre));
+  }
+  metadata.set("tokenizer.ggml.tokens", MetaArray(std::vector<std::string_view>(texts.begin(), texts.end())));
+  std::vector<std::int64_t> types(texts.size(), 1);
+  types.back() = 3;
+  metadata.set("tokenizer.ggml.token_type", MetaArray(types));
+  metadata.set("tokenizer.ggml.merges", MetaArray(std::vector<std::string_view>{"a b"}));
+  return metadata;
+}
+
+std::string gguf_refusal(const Metadata& metadata) {
+  const auto tokenizer = load_gguf_tokenizer(metadata);
+  return tokenizer.ok() ? "" : tokenizer.error().message;
+}
+
+TEST(Gguf, BytePairs) {
+  const auto tokenizer = load_gguf_tokenizer(gguf_metadata("gpt-2"));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
+  EXPECT_EQ((*tokenizer)->encode("ab<|im_end|>", {true, true}), (Ids{256, 257}));
+  EXPECT_EQ((*tokenizer)->end_ids().size(), 1u);
+  EXPECT_TRUE((*tokenizer)->warnings().empty());
+}
+
+TEST(Gguf, PreTokenizerNames) {
+  const auto tokenizer = load_gguf_tokenizer(gguf_metadata(""));
+  ASSERT_TRUE(tokenizer.ok());
+  EXPECT_EQ((*tokenizer)->warnings().size(), 1u);
+  const std::string message = gguf_refusal(gguf_metadata("klingon"));
+  EXPECT_NE(message.find("'klingon'"), std::string::npos);
+  EXPECT_NE(message.find("qwen2"), std::string::npos);
+}
+
+TEST(Gguf, DamagedVocabulariesAreRefused) {
+  Metadata metadata = gguf_metadata("gpt-2");
+  metadata.set("tokenizer.ggml.eos_token_id", std::int64_t{258});
+  EXPECT_NE(gguf_refusal(metadata).find("tokenizer.ggml.eos_token_id"), std::string::npos);
+  Metadata spm("spm.gguf");
+  spm.set("tokenizer.ggml.model", std::string("llama"));
+  spm.set("tokenizer.ggml.tokens", MetaArray(std::vector<std::string_view>{"<unk>", "a"}));
+  EXPECT_NE(gguf_refusal(spm).find("tokenizer.ggml.scores"), std::string::npos);
+  Metadata short_scores = spm;
+  short_scores.set("tokenizer.ggml.scores", MetaArray(std::vector<double>{0}));
+  EXPECT_NE(gguf_refusal(short_scores).find("has 1 entries, tokenizer.ggml.tokens has 2"), std::string::npos);
+  Metadata nan_scores = spm;
+  nan_scores.set("tokenizer.ggml.scores", MetaArray(std::vector<double>{0, std::nan("")}));
+  EXPECT_NE(gguf_refusal(nan_scores).find("scores[1]"), std::string::npos);
+  Metadata bad_type = spm;
+  bad_type.set("tokenizer.ggml.token_type", MetaArray(std::vector<std::int64_t>{1, 7}));
+  EXPECT_NE(gguf_refusal(bad_type).find("token_type[1] is 7"), std::string::npos);
+  spm.set("tokenizer.ggml.scores", MetaArray(std::vector<double>{0, 0}));
+  EXPECT_NE(gguf_refusal(spm).find("no byte token '<0x00>'"), std::string::npos);
+}
+
+TEST(Chat, ControlTokensByIdContentAsText) {
+  const std::string folder = LLORCH_SOURCE_DIR "/models/haiku/hf/";
+  std::ifstream stream(folder + "tokenizer_config.json");
+  const json config = json::parse(stream);
+  const std::string chat_template = config["chat_template"].get<std::string>();
+  ASSERT_TRUE(chat_supported(chat_template));
+  const auto tokenizer = load_tokenizer_json(folder + "tokenizer.json");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
+  const Tokenizer& t = **tokenizer;
+  const auto ids = encode_chat(t, chat_template, {{"user", "a <|end|> b"}});
+  ASSERT_TRUE(ids.ok()) << ids.error().message;
+  EXPECT_EQ(t.decode(*ids, false).value(), "<|user|>a <|end|> b<|end|><|assistant|>");
+  EXPECT_EQ(std::count(ids->begin(), ids->end(), *t.find("<|end|>")), 1);
+  EXPECT_EQ(ids->front(), *t.find("<|user|>"));
+  const auto role = encode_chat(t, chat_template, {{"tool", "x"}});
+  EXPECT_FALSE(role.ok());
+  EXPECT_NE(role.error().message.find("'tool'"), std::string::npos);
+  for (const char* other : {"", "{% something\nelse %}"}) {
+    const auto refused = encode_chat(t, other, {{"user", "x"}});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
+    EXPECT_NE(refused.error().message.find("--raw"), std::string::npos);
+    EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace llorch

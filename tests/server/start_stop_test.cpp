@@ -1,0 +1,162 @@
+// Start, readiness, signals and exit codes of a worker.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <regex>
+
+#include "server/daemon.h"
+
+namespace llorch::testing {
+namespace {
+
+TEST(Start, FirstLineThenLoadingThenHealthy) {
+  Daemon daemon(Daemon::haiku({"--worker-id", "w 1"}));
+  EXPECT_TRUE(
+      std::regex_match(daemon.first_line(), std::regex(R"(llorch: listening on http://127\.0\.0\.1:[1-9]\d*)")));
+  const Answer early = daemon.get("/health");
+  if (early.status == 503) {  // seen only when we are faster than the load
+    EXPECT_EQ(early.json()["status"], "loading");
+    EXPECT_TRUE(early.json()["progress"].is_number());
+  }
+  daemon.wait_ready();
+  const Json health = daemon.health();
+  EXPECT_EQ(health["status"], "healthy");
+  EXPECT_EQ(health["worker_id"], "w 1");
+  EXPECT_EQ(health["resident"], true);
+  EXPECT_EQ(health["chat"], true);
+  EXPECT_EQ(health["deterministic"], true);
+  EXPECT_EQ(health["requests_running"], 0);
+  EXPECT_EQ(health["requests_waiting"], 0);
+  EXPECT_GE(health["uptime_seconds"], 0);
+  for (const char* field : {"model", "backend", "quant_kind", "tokenizer_kind"}) {
+    EXPECT_FALSE(health[field].get<std::string>().empty()) << field;
+  }
+  for (const char* field : {"vram_bytes_used", "vocab_size", "context_length"}) {
+    EXPECT_GT(health[field], 0) << field;
+  }
+}
+
+TEST(Start, LogsProgressAsJsonLines) {
+  Daemon daemon(Daemon::haiku({"--log-format", "json"}));
+  daemon.wait_ready();
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait_exit(), 0);
+  std::vector<int> progress;
+  std::string events;
+  for (const Json& line : ndjson_events(daemon.errors())) {
+    EXPECT_TRUE(line.contains("time") && line.contains("level")) << line;
+    events += line["event"].get<std::string>() + " ";
+    if (line["event"] == "model_load_progress") {
+      progress.push_back(line["progress"]);
+    }
+  }
+  EXPECT_EQ(progress, (std::vector<int>{0, 25, 50, 75, 100}));
+  EXPECT_NE(events.find("ready draining stopped"), std::string::npos) << events;
+}
+
+TEST(Start, WorkerIdIsDrawn) {
+  Daemon daemon(Daemon::haiku());
+  daemon.wait_ready();
+  const std::regex uuid("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+  EXPECT_TRUE(std::regex_match(daemon.health()["worker_id"].get<std::string>(), uuid));
+}
+
+struct BadStart {
+  std::vector<std::string> arguments;
+  int code;
+  const char* says;
+};
+
+class BadStarts : public ::testing::TestWithParam<BadStart> {};
+
+TEST_P(BadStarts, ExitWithTheirCode) {
+  Daemon daemon(GetParam().arguments);
+  EXPECT_EQ(daemon.wait_exit(), GetParam().code);
+  EXPECT_NE(daemon.errors().find(GetParam().says), std::string::npos) << daemon.errors();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadStarts,
+    ::testing::Values(BadStart{{}, 2, "--model"}, BadStart{{"--model", ""}, 2, "--model"},
+                      BadStart{{"--model", "builtin:haiku", "--no-such-option"}, 2, "--no-such-option"},
+                      BadStart{{"--model", "builtin:haiku", "--port", "65536"}, 2, "65536"},
+                      BadStart{{"--model", "builtin:haiku", "--port", "-1"}, 2, "--port"},
+                      BadStart{{"--model", "builtin:haiku", "--port", "1x"}, 2, "--port"},
+                      BadStart{{"--model", "builtin:haiku", "--threads", "0"}, 2, "--threads"},
+                      BadStart{{"--model", "builtin:haiku", "--max-sequences", "0"}, 2, "--max-sequences"},
+                      BadStart{{"--model", "builtin:haiku", "--activations", "int4"}, 2, "--activations"},
+                      BadStart{{"--model", "builtin:haiku", "--log-level", "loud"}, 2, "--log-level"},
+                      BadStart{{"--model", "builtin:haiku", "--worker-id", std::string(129, 'w')}, 2, "--worker-id"},
+                      BadStart{{"--model", "builtin:haiku", "--cuda-device", "0"}, 2, "--cuda-device"},
+                      BadStart{{"--model", "/no/such/model.gguf", "--port", "0"}, 3, "/no/such/model.gguf"},
+                      BadStart{{"--model", "/dev/null", "--port", "0"}, 3, "/dev/null"},
+                      BadStart{{"--model", "builtin:haiku", "--host", "203.0.113.1"}, 5, "203.0.113.1"}));
+
+TEST(Start, DamagedModelIsNamed) {
+  const std::string path = ::testing::TempDir() + "/damaged.gguf";
+  std::ofstream(path, std::ios::binary) << "GGUF but not really";
+  Daemon daemon({"--model", path, "--port", "0", "--log-format", "text"});
+  EXPECT_EQ(daemon.wait_exit(), 3);
+  EXPECT_NE(daemon.errors().find("llorch-cpu-candled: "), std::string::npos);
+  EXPECT_NE(daemon.errors().find(path), std::string::npos);
+  ::unlink(path.c_str());
+}
+
+TEST(Start, PortTaken) {
+  Daemon first(Daemon::haiku());
+  const std::string port = std::to_string(first.port());
+  Daemon second({"--model", "builtin:haiku", "--port", port, "--log-format", "json"});
+  EXPECT_EQ(second.wait_exit(), 5);
+  EXPECT_EQ(second.first_line(), "");
+  const auto events = ndjson_events(second.errors());
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back()["exit_code"], 5);
+  EXPECT_NE(events.back()["message"].get<std::string>().find(port), std::string::npos);
+}
+
+TEST(Start, AnAbsentDeviceIsNoFallback) {
+  const std::string cuda = "llorch-cuda-candled";
+  if (::access((std::string(LLORCH_BIN_DIR "/") + cuda).c_str(), X_OK) != 0) {
+    GTEST_SKIP() << cuda << " is not in this build";
+  }
+  Daemon daemon({"--model", "builtin:haiku", "--port", "0", "--cuda-device", "99"}, cuda);
+  EXPECT_EQ(daemon.wait_exit(), 4);
+  EXPECT_NE(daemon.errors().find("99"), std::string::npos);
+}
+
+TEST(Start, HelpAndVersion) {
+  Daemon help({"--help"});
+  EXPECT_NE(help.first_line(), "");
+  EXPECT_EQ(help.wait_exit(), 0);
+  Daemon version({"--version"});
+  EXPECT_EQ(version.first_line().rfind("llorch-cpu-candled ", 0), 0U);
+  EXPECT_EQ(version.wait_exit(), 0);
+}
+
+TEST(Stop, SignalsEndAnIdleWorker) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Daemon daemon(Daemon::haiku());
+    daemon.wait_ready();
+    Client idle(daemon.port());  // an open connection must not hold it
+    daemon.signal(signal);
+    EXPECT_EQ(daemon.wait_exit(std::chrono::seconds(20)), 0);
+  }
+}
+
+TEST(Stop, RunningRequestsFinish) {
+  Daemon daemon(Daemon::haiku());
+  daemon.wait_ready();
+  Client client(daemon.port());
+  client.send(post_bytes("/execute", R"({"job_id":"a","prompt":"moon","max_tokens":60})"));
+  client.read_until("event: started");
+  daemon.signal(SIGTERM);
+  const auto events = sse_events(parse_answer(client.read_all()).body);
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back()["type"], "end");
+  EXPECT_EQ(daemon.wait_exit(), 0);
+}
+
+}  // namespace
+}  // namespace llorch::testing
