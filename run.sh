@@ -81,6 +81,7 @@ python3 -u scripts/ask.py "$uri" "$prompt" "$work/curl" || {
 }
 [ "$once" = no ] || exit 0
 
+trap 'echo; exit 0' INT TERM  # the end that the next line speaks of
 printf '\nThe worker serves at %s until Ctrl-C. Ask it:\n  ' "$uri"
 cat "$work/curl"
 daemon_failed

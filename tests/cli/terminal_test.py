@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import tool
 
 CTRL_C = b"\x03"
-CTRL_D = b"\x04"
+CTRL_D = b"\x15\x04"  # after Ctrl-U, which empties the line: see Session.status
 PROMPT = b"> "
 SECONDS = 60
 
@@ -54,7 +54,7 @@ class Session:
 
     def status(self, key=None):
         """Exit code, or minus the signal that ended it. `key` is pressed until it ends: libedit leaves the cooked mode
-        of the terminal only after it has shown its prompt, and a Ctrl-D between the two is lost."""
+        of the terminal only after it has shown its prompt, and a Ctrl-D between the two becomes part of the line."""
         while True:
             if key is not None:
                 with contextlib.suppress(OSError):  # it has ended

@@ -4,6 +4,7 @@ there is no git.
 usage: check_format.py SOURCE_ROOT CLANG_FORMAT     Exit 1 when a file is not as .clang-format has it, 77 when
 clang-format is another major version (its taste differs)."""
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,9 +15,10 @@ FOLDERS = ("src", "tests", "bench", "lab")
 
 
 def cpp_files(root):
-    tracked = subprocess.run(["git", "-C", root, "ls-files", "-z", *FOLDERS], capture_output=True, text=True, check=False)
-    if tracked.returncode == 0 and tracked.stdout:
-        names = [root / name for name in tracked.stdout.split("\0") if name]
+    command = ["git", "-C", root, "ls-files", "-z", *FOLDERS]
+    tracked = subprocess.run(command, capture_output=True, text=True, check=False).stdout if shutil.which("git") else ""
+    if tracked:
+        names = [root / name for name in tracked.split("\0") if name]
     else:
         names = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*"))]
     return [path for path in names if path.suffix in SUFFIXES and path.is_file()]
