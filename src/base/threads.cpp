@@ -76,12 +76,21 @@ Range part_of(int total, int index, int count, int grain) {
 
 ThreadTeam::ThreadTeam(int n_threads) : n_threads_(std::max(1, n_threads)) {
   threads_.reserve(static_cast<std::size_t>(n_threads_ - 1));
-  for (int t = 1; t < n_threads_; ++t) {
-    threads_.emplace_back([this, t] { worker(t); });
+  try {
+    for (int t = 1; t < n_threads_; ++t) {
+      threads_.emplace_back([this, t] { worker(t); });
+    }
+  } catch (...) {  // the system has no more threads: those that wait already must not outlive the team
+    stop();
+    throw;
   }
 }
 
 ThreadTeam::~ThreadTeam() {
+  stop();
+}
+
+void ThreadTeam::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -40,6 +40,7 @@ class ThreadTeam {
 
  private:
   void worker(int thread);
+  void stop();
 
   int n_threads_;
   std::vector<std::thread> threads_;

@@ -23,10 +23,11 @@ namespace llorch::cli {
 namespace {
 
 constexpr int kMaxChunk = 4096;
+constexpr int kDefaultPrompt = 512;
 
 struct BenchArgs {
   std::string model;
-  int n_prompt = 512;
+  int n_prompt = 0;  // 0: kDefaultPrompt, or what the context leaves
   int n_decode = 32;
   int repeats = 3;
   int chunk = 512;
@@ -192,15 +193,21 @@ roof::Roof measure_roof(int megabytes) {
   return roof::measure(team, std::int64_t{megabytes} << 20);
 }
 
-Status bench(const BenchArgs& args) {
+Status bench(BenchArgs args) {
   Recorder recorder;
   DeviceArgs device = args.device;
-  device.context = device.context > 0 ? device.context : args.n_prompt + args.n_decode;
   LoadOptions options;
   options.backend.recorder = args.records() ? &recorder : nullptr;
   options.max_batch_tokens = args.chunk;
   options.need_tokenizer = false;
   LL_ASSIGN(LoadedModel model, load(args.model, device, options));
+  if (args.n_prompt == 0) {
+    args.n_prompt = std::clamp(model.context - args.n_decode, 1, kDefaultPrompt);
+  }
+  if (args.n_prompt + args.n_decode > model.context) {
+    return errorf(ErrorCode::invalid_argument, "-p {} and -n {} do not fit into the context of {} tokens",
+                  args.n_prompt, args.n_decode, model.context);
+  }
   Report report;
   LL_TRY(count_cost(model, args, report));
   report.n_threads = device.threads > 0 ? device.threads : physical_cores();
@@ -237,9 +244,9 @@ Verb add_bench(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
       "bench", "Measures prefill and decode in tokens/s, beside what this machine can read and compute at most");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
-  app->add_option("-p,--prompt-tokens", args->n_prompt, "tokens of the prompt")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+  app->add_option("-p,--prompt-tokens", args->n_prompt,
+                  "tokens of the prompt (default: 512, or what the context leaves)")
+      ->check(CLI::Range(1, 1 << 20));
   app->add_option("-n,--decode-tokens", args->n_decode, "tokens decoded one by one after it")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();

@@ -50,6 +50,7 @@ Status logits(const LogitsArgs& args) {
   LL_ASSIGN(const std::vector<std::int32_t> ids, parse_ids(args.tokens));
   LoadOptions options;
   options.max_batch_tokens = args.chunk;
+  options.max_outputs = args.chunk;
   options.need_tokenizer = false;
   LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
   LL_TRY(check_ids(ids, model.plan.spec.vocab));

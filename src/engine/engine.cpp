@@ -153,7 +153,10 @@ bool Engine::step() {
   const Status status = m.backend.run(m.builder.batch(), specs, {.logits = {}, .sampled = sampled});
   ++m.steps;
   if (!status.ok()) {
-    m.fail_all(shares, status.error());
+    // A batch that the backend calls invalid is a fault of the engine, never of the client.
+    const Error& error = status.error();
+    const bool ours = error.code == ErrorCode::invalid_argument;
+    m.fail_all(shares, {ours ? ErrorCode::internal : error.code, error.message});
   } else {
     m.commit(shares, sampled);
   }

@@ -61,11 +61,10 @@ Result<int> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int c
   if (options.kv_cache_bytes <= 0) {
     blocks = std::min(full, memory.free_bytes / 2 / block_bytes);
   }
-  if (blocks < 1 || blocks > INT32_MAX / kKvBlock) {
-    return errorf(ErrorCode::out_of_memory,
-                  "a KV cache of {} bytes holds {} blocks of {} tokens ({} bytes each); at least 1 is needed",
-                  options.kv_cache_bytes > 0 ? options.kv_cache_bytes : memory.free_bytes / 2, blocks, kKvBlock,
-                  block_bytes);
+  blocks = std::min<std::int64_t>(blocks, INT32_MAX / kKvBlock);  // slot numbers are 32-bit
+  if (blocks < 1) {
+    return errorf(ErrorCode::out_of_memory, "a KV cache of {} bytes holds no block of {} tokens, which takes {} bytes",
+                  options.kv_cache_bytes > 0 ? options.kv_cache_bytes : memory.free_bytes / 2, kKvBlock, block_bytes);
   }
   return static_cast<int>(blocks);
 }
@@ -126,9 +125,9 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   report(0.75);
   LL_ASSIGN(model.kv_blocks, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
   const KvShape kv{.n_blocks = std::vector<int>(static_cast<std::size_t>(model.plan.n_kv_groups), model.kv_blocks),
-                   .max_batch_tokens = options.max_batch_tokens,
+                   .max_batch_tokens = std::max(options.max_batch_tokens, options.max_sequences),
                    .max_batch_seqs = std::max(options.max_sequences, 1),
-                   .max_outputs = options.max_batch_tokens};
+                   .max_outputs = std::max({options.max_outputs, options.max_sequences, 1})};
   LL_TRY(model.backend->load(model.plan, *model.weights, kv));
   report(1.0);
   return model;

@@ -35,6 +35,7 @@ struct LoadOptions {
   int max_sequences = 1;
   std::int64_t kv_cache_bytes = 0;  // 0: what max_sequences full contexts need
   int max_batch_tokens = 512;
+  int max_outputs = 0;                   // rows of logits of one batch; 0: one for each sequence
   bool need_tokenizer = true;            // false: a model without one is fine, and none is made
   std::function<void(double)> progress;  // 0..1 while weights are loaded; may be empty
 };

@@ -228,7 +228,7 @@ Result<Plan> make_plan(const ModelSpec& spec, const WeightNames& names) {
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
     const LayerSpec& layer = spec.layers[i];
     if (!same_shape(layer, spec.layers.front())) {
-      return errorf(ErrorCode::unsupported, "layer {} has other head or feed-forward sizes than layer 0", i);
+      return errorf(ErrorCode::model_file, "layer {} has other head or feed-forward sizes than layer 0", i);
     }
     const std::string prefix = fmt::format("blk.{}.", i);
     add_attention(b, layer, prefix, static_cast<int>(i));

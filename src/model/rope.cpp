@@ -54,10 +54,6 @@ Result<std::vector<float>> factors_of_tensor(const ModelSource& source, const Te
 Result<Rope> read_rope(const ModelSource& source, RopeKind kind, int dims) {
   Rope rope{.kind = kind, .dims = dims};
   LL_ASSIGN(rope.theta, source.number_or("rope.freq_base", 10000.0, 1.0, 1e12));
-  if (const Tensor* tensor = source.is_hf() ? nullptr : source.tensor("rope_freqs.weight")) {
-    LL_ASSIGN(rope.factors, factors_of_tensor(source, *tensor, rope));
-    return rope;
-  }
   // A GGUF without a type means linear; the oldest files give the factor under rope.scale_linear.
   LL_ASSIGN(const std::string type, source.string_or("rope.scaling.type", source.is_hf() ? "none" : "linear"));
   if (type == "llama3") {
@@ -71,6 +67,13 @@ Result<Rope> read_rope(const ModelSource& source, RopeKind kind, int dims) {
   } else if (type != "none" && type != "default") {
     return errorf(ErrorCode::model_file, "{}: {} is '{}', known are none, default, linear and llama3",
                   source.checkpoint().metadata.source(), source.key("rope.scaling.type"), type);
+  }
+  if (const Tensor* tensor = source.is_hf() ? nullptr : source.tensor("rope_freqs.weight")) {
+    LL_ASSIGN(std::vector<float> factors, factors_of_tensor(source, *tensor, rope));
+    for (std::size_t i = 0; i < rope.factors.size(); ++i) {
+      factors[i] *= rope.factors[i];  // a linear scaling beside the tensor divides as well
+    }
+    rope.factors = std::move(factors);
   }
   return rope;
 }

@@ -197,14 +197,14 @@ void Api::submit(Request request, AnswerFormat format, const std::shared_ptr<Res
   const int prompt_tokens = static_cast<int>(request.prompt.size());
   const AnswerInfo info{job_id, info_.name, request.sampling.seed, prompt_tokens, info_.model_bytes};
   const auto sink =
-      std::make_shared<ExecuteSink>(format, info, writer, [this, job_id, prompt_tokens](const Outcome& o) {
-        log_->event(LogLevel::info, "request_done",
-                    {{"job_id", job_id},
-                     {"result", o.result},
-                     {"prompt_tokens", std::int64_t{prompt_tokens}},
-                     {"tokens_out", std::int64_t{o.tokens_out}},
-                     {"queue_ms", o.queue_ms},
-                     {"total_ms", o.total_ms}});
+      std::make_shared<ExecuteSink>(format, info, writer, [log = log_, job_id, prompt_tokens](const Outcome& o) {
+        log->event(LogLevel::info, "request_done",
+                   {{"job_id", job_id},
+                    {"result", o.result},
+                    {"prompt_tokens", std::int64_t{prompt_tokens}},
+                    {"tokens_out", std::int64_t{o.tokens_out}},
+                    {"queue_ms", o.queue_ms},
+                    {"total_ms", o.total_ms}});
       });
   const auto added = [sink, writer](const Status& status) {
     if (status.ok()) {

@@ -20,6 +20,7 @@ constexpr std::size_t kMaxJobIdBytes = 128;
 constexpr std::size_t kMaxStops = 16;
 constexpr std::size_t kMaxStopBytes = 256;
 constexpr std::size_t kMaxShownBytes = 80;
+constexpr std::size_t kMaxErrors = 64;  // of one answer: a body of faults must not become a far larger one
 constexpr std::size_t kMaxUnknownFields = 32;
 
 /// A value as errors show it: JSON, cut at a character's border.
@@ -43,7 +44,9 @@ class Fields {
   std::vector<FieldError> errors;
 
   void fault(std::string field, std::string constraint, std::string message, const json* value) {
-    errors.push_back({std::move(field), std::move(constraint), std::move(message), value ? shown(*value) : ""});
+    if (errors.size() < kMaxErrors) {
+      errors.push_back({std::move(field), std::move(constraint), std::move(message), value ? shown(*value) : ""});
+    }
   }
   /// The value of a field; remembers that the name is known.
   const json* find(const std::string& name) {
@@ -149,7 +152,7 @@ void read_messages(Fields& fields, const json& value, ExecuteRequest& request) {
   } else if (value.empty()) {
     fields.fault("messages", "min_length(1)", "must hold a message", &value);
   } else {
-    for (std::size_t i = 0; i < value.size(); ++i) {
+    for (std::size_t i = 0; i < value.size() && fields.errors.size() < kMaxErrors; ++i) {
       read_message(fields, value[i], fmt::format("messages[{}]", i), request);
     }
   }

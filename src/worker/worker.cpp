@@ -93,6 +93,9 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
     log.event(LogLevel::warn, "context_lowered",
               {{"asked", std::int64_t{options.context}}, {"context", std::int64_t{model.context}}});
   }
+  for (const std::string& warning : model.tokenizer->warnings()) {
+    log.event(LogLevel::warn, "tokenizer", {{"message", warning}});
+  }
   if (const int held = model.kv_blocks * kKvBlock; held < model.context) {
     log.event(LogLevel::warn, "context_lowered",
               {{"asked", std::int64_t{model.context}}, {"context", std::int64_t{held}}, {"reason", "KV cache"}});

@@ -1,5 +1,4 @@
 """A conversation on a terminal: line editing, Ctrl-D, Ctrl-C at the prompt."""
-import contextlib
 import os
 import pathlib
 import pty
@@ -7,6 +6,7 @@ import re
 import select
 import signal
 import sys
+import termios
 import time
 import unittest
 
@@ -18,6 +18,7 @@ CTRL_D = b"\x15\x04"  # Ctrl-U first: what the line caught too early must go, si
 PROMPT = b"> "
 SECONDS = 60
 ATTEMPTS = 10
+LOCAL_FLAGS = 3  # of what tcgetattr returns
 
 
 class Session:
@@ -53,15 +54,22 @@ class Session:
                 raise AssertionError(f"no {wanted!r} within {SECONDS} s, or it ended: {seen!r}")
         return seen
 
-    def status(self, key=None):
-        """Exit code, or minus the signal that ended it. `key` is pressed until it ends: libedit leaves the cooked mode
-        of the terminal only after it has shown its prompt, and a Ctrl-D between the two becomes part of the line."""
-        while True:
-            if key is not None:
-                with contextlib.suppress(OSError):  # it has ended
-                    self.send(key)
-            if self.read(0.2) == b"":
-                break
+    def prompt(self, after=b""):
+        """Waits for the prompt (behind the pattern `after`), and for libedit to listen to single keys: it does that only
+        after the prompt was shown, and what is typed between the two is echoed twice, or a Ctrl-D taken as text."""
+        self.wait_for(after + rb"[\s\S]*> ")
+        self.listens()
+
+    def listens(self):
+        while termios.tcgetattr(self.terminal)[LOCAL_FLAGS] & termios.ICANON:
+            if time.monotonic() > self.end:
+                self.kill()
+                raise AssertionError("libedit does not listen")
+            time.sleep(0.01)
+
+    def status(self):
+        """Exit code, or minus the signal that ended it."""
+        while self.read(1) != b"":
             if time.monotonic() > self.end:
                 self.kill()
                 raise AssertionError(f"still running after {SECONDS} s")
@@ -78,34 +86,38 @@ class Session:
 class Terminal(unittest.TestCase):
     def test_two_turns_then_ctrl_d(self):
         session = Session("builtin:haiku", "--temperature", "0", "--max-tokens", "8")
-        session.wait_for(PROMPT)
-        for line in (b"the moon\n", b"a frog\n"):
-            session.send(line)
-            session.wait_for(line.strip() + rb"\r\n\s*\w[\s\S]*" + PROMPT)  # an answer, then the next prompt
-        self.assertEqual(session.status(CTRL_D), 0)
+        session.prompt()
+        for line in (b"the moon", b"a frog"):
+            session.send(line + b"\n")
+            session.prompt(line + rb"\r\n\s*\w")  # behind an answer
+        session.send(CTRL_D)
+        self.assertEqual(session.status(), 0)
 
     def test_ctrl_c_at_the_prompt_ends(self):
         session = Session()
-        session.wait_for(PROMPT)
+        session.prompt()
         session.send(CTRL_C)
         self.assertEqual(session.status(), -signal.SIGINT)
 
     def test_ctrl_c_stops_an_answer(self):
         session = Session("builtin:haiku", "--ignore-eos", "--device", "ref", "--threads", "1")
-        session.wait_for(PROMPT)
+        session.prompt()
         for _ in range(ATTEMPTS):
             session.send(b"the moon\n")
             seen = session.wait_for(rb"the moon\r\n\s*\w")
             os.kill(session.pid, signal.SIGSTOP)  # the embedded model is fast: hold it while we look
             while more := session.read(0.1):
                 seen += more
-            if PROMPT not in seen:
+            ended = PROMPT in seen
+            if not ended:
                 os.kill(session.pid, signal.SIGINT)
-                os.kill(session.pid, signal.SIGCONT)
-                session.wait_for(PROMPT)
-                self.assertEqual(session.status(CTRL_D), 0)
-                return
             os.kill(session.pid, signal.SIGCONT)
+            if not ended:
+                session.prompt()
+                session.send(CTRL_D)
+                self.assertEqual(session.status(), 0)
+                return
+            session.listens()
         session.kill()
         self.skipTest("each answer ended before it could be stopped")
 
