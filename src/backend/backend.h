@@ -63,6 +63,9 @@ class Backend {
   /// A small computation whose answer is known. Called once, before load().
   virtual Status verify() = 0;
   virtual Memory memory() const = 0;
+  /// Whether everything that the model needs is on the device (ErrorCode::device says what is not). Any thread may ask,
+  /// while run() is under way too, from load() on.
+  virtual Status check_resident() const = 0;
   /// Takes the weights (`source` must outlive the backend) and allocates the KV cache. `progress` (may be empty) is
   /// called with 0..1.
   virtual Status load(const Plan& plan, const WeightSource& source, const KvShape& kv) = 0;

@@ -1,7 +1,8 @@
-// MappedFile: a regular file, read-only, mapped once for the life of the object.
+// MappedFile: the bytes of a regular file, read-only, mapped or read once for the life of the object.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,12 +11,21 @@
 
 namespace llorch {
 
+/// How a file's bytes are brought in.
+struct FileAccess {
+  /// false: mapped, pages come when they are touched. true: read into memory of our own, so that a file that changes,
+  /// shrinks or vanishes afterwards changes nothing.
+  bool copy = false;
+  /// Of a copy: called with the bytes that were read since the last call. May be empty.
+  std::function<void(std::size_t bytes)> progress;
+};
+
 /// Owner of one read-only private mapping. Shared by everything that points into it. Thread-safe to read.
 class MappedFile {
  public:
   /// Opens and maps `path`. Refuses (ErrorCode::model_file) what is missing, not a regular file (a directory, a FIFO:
   /// never blocks on one), empty, or unreadable, naming the path and the reason.
-  static Result<std::shared_ptr<const MappedFile>> open(const std::string& path);
+  static Result<std::shared_ptr<const MappedFile>> open(const std::string& path, const FileAccess& access = {});
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

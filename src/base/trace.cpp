@@ -63,23 +63,29 @@ std::vector<Span> Recorder::spans() const {
   return spans_;
 }
 
-Status Recorder::write_trace(const std::string& path) const {
+void Recorder::write_trace(std::ostream& out, const TrackNames& names) const {
   const std::vector<Span> all = spans();
   std::set<int> tracks;
   for (const Span& span : all) {
     tracks.insert(span.track);
   }
-  std::ofstream file(path, std::ios::binary);
-  file << "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n"
-       << dump_json(metadata_event("process_name", 0, {{"name", "llorch"}}));
+  out << "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n"
+      << dump_json(metadata_event("process_name", 0, {{"name", "llorch"}}));
   for (const int track : tracks) {  // sort_index keeps the tracks in the order of their numbers
-    file << ",\n" << dump_json(metadata_event("thread_name", track, {{"name", track_name(track)}}));
-    file << ",\n" << dump_json(metadata_event("thread_sort_index", track, {{"sort_index", track}}));
+    const auto named = names.find(track);
+    const std::string name = named == names.end() ? track_name(track) : named->second;
+    out << ",\n" << dump_json(metadata_event("thread_name", track, {{"name", name}}));
+    out << ",\n" << dump_json(metadata_event("thread_sort_index", track, {{"sort_index", track}}));
   }
   for (const Span& span : all) {  // one at a time: a trace may hold millions
-    file << ",\n" << dump_json(event_of(span));
+    out << ",\n" << dump_json(event_of(span));
   }
-  file << "\n]}\n";
+  out << "\n]}\n";
+}
+
+Status Recorder::write_trace(const std::string& path) const {
+  std::ofstream file(path, std::ios::binary);
+  write_trace(file);
   file.close();
   if (!file) {
     return errorf(ErrorCode::io, "cannot write the trace '{}': {}", path, std::strerror(errno));

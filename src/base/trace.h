@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iosfwd>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -27,13 +29,18 @@ struct Span {
 class Recorder {
  public:
   static constexpr int kRequestTracks = 1000;
-  std::int64_t now_ns() const {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count();
+  using TrackNames = std::map<int, std::string>;
+
+  std::int64_t ns_of(std::chrono::steady_clock::time_point time) const {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(time - start_).count();
   }
+  std::int64_t now_ns() const { return ns_of(std::chrono::steady_clock::now()); }
   void add(const Span& span);
   void clear();
   std::vector<Span> spans() const;
-  /// Writes Chrome trace JSON ("traceEvents"), one track per thread and request, tracks named.
+  /// Writes Chrome trace JSON ("traceEvents"), one track per thread and request, tracks named: as `names` says, else by
+  /// what they are.
+  void write_trace(std::ostream& out, const TrackNames& names = {}) const;
   Status write_trace(const std::string& path) const;
 
  private:

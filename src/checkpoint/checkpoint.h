@@ -54,8 +54,12 @@ class Checkpoint {
 };
 
 /// Opens and checks a model file or directory. Errors are ErrorCode::model_file and name file, tensor or key, offset
-/// and value in one sentence. Allocates no more than the file's size explains.
-Result<Checkpoint> open_checkpoint(const std::string& path);
+/// and value in one sentence. Allocates no more than the file's size explains. `access`: of the files that hold
+/// tensors.
+Result<Checkpoint> open_checkpoint(const std::string& path, const FileAccess& access = {});
+
+/// Bytes of the files that open_checkpoint(path) would bring in; 0 where that cannot be told.
+std::int64_t checkpoint_file_bytes(const std::string& path);
 
 /// The same for a GGUF image in memory (the embedded model, the fuzzers). `name` stands for the path in errors.
 /// `bytes` must outlive the result.

@@ -3,6 +3,7 @@
 #include "checkpoint/gguf.h"
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -226,8 +227,8 @@ Result<std::string> split_prefix(const std::string& path, const Split& split) {
 }
 
 /// Opens the part `split`, checks that it says so itself, and adds its tensors.
-Status add_part(const std::string& prefix, const Split& split, Checkpoint& checkpoint) {
-  auto file = MappedFile::open(prefix + split_suffix(split));
+Status add_part(const std::string& prefix, const Split& split, const FileAccess& access, Checkpoint& checkpoint) {
+  auto file = MappedFile::open(prefix + split_suffix(split), access);
   if (!file.ok()) {
     return errorf(ErrorCode::model_file, "{}: part {} of {} cannot be opened: {}", checkpoint.path, split.no + 1,
                   split.count, file.error().message);
@@ -242,14 +243,14 @@ Status add_part(const std::string& prefix, const Split& split, Checkpoint& check
   return add_tensors(std::move(part.tensors), checkpoint);
 }
 
-Status add_other_parts(const std::string& path, const Split& split, Checkpoint& checkpoint) {
+Status add_other_parts(const std::string& path, const Split& split, const FileAccess& access, Checkpoint& checkpoint) {
   LL_ASSIGN(const std::string prefix, split_prefix(path, split));
   if (split.no != 0) {
     return errorf(ErrorCode::model_file, "{}: this is part {} of {} of a split model; give the first, {}{}", path,
                   split.no + 1, split.count, prefix, split_suffix({0, split.count}));
   }
   for (std::int64_t no = 1; no < split.count; ++no) {
-    LL_TRY(add_part(prefix, {no, split.count}, checkpoint));
+    LL_TRY(add_part(prefix, {no, split.count}, access, checkpoint));
   }
   const auto found = static_cast<std::int64_t>(checkpoint.tensors.size());
   LL_ASSIGN(const std::int64_t told, checkpoint.metadata.integer_or("split.tensors.count", found));
@@ -262,14 +263,25 @@ Status add_other_parts(const std::string& path, const Split& split, Checkpoint& 
 
 }  // namespace
 
-Result<Checkpoint> open_gguf(std::shared_ptr<const MappedFile> file) {
+int gguf_split_count(std::string_view path) {
+  static constexpr std::string_view kForm = "-00001-of-00000.gguf";
+  if (path.size() <= kForm.size() || !path.ends_with(".gguf") || path[path.size() - kForm.size()] != '-') {
+    return 1;
+  }
+  const std::string_view count = path.substr(path.size() - 10, 5);
+  int parts = 0;
+  const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), parts);
+  return error == std::errc() && end == count.data() + count.size() && parts > 0 ? parts : 1;
+}
+
+Result<Checkpoint> open_gguf(std::shared_ptr<const MappedFile> file, const FileAccess& access) {
   LL_ASSIGN(Part part, parse_part(file->bytes(), file->path()));
   LL_ASSIGN(const Split split, split_of(part.metadata));
   LL_ASSIGN(Checkpoint checkpoint, to_checkpoint(std::move(part), file->path()));
   const std::string path = file->path();
   checkpoint.files.push_back(std::move(file));
   if (split.count > 1) {
-    LL_TRY(add_other_parts(path, split, checkpoint));
+    LL_TRY(add_other_parts(path, split, access, checkpoint));
   }
   return checkpoint;
 }

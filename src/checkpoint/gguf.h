@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/mmap.h"
 #include "base/result.h"
@@ -11,6 +12,9 @@
 namespace llorch {
 
 /// Reads the mapped file and, when it is the first of a split set, opens and reads the other parts beside it.
-Result<Checkpoint> open_gguf(std::shared_ptr<const MappedFile> file);
+Result<Checkpoint> open_gguf(std::shared_ptr<const MappedFile> file, const FileAccess& access);
+
+/// Parts of the set that a name like NAME-00001-of-00003.gguf speaks of; else 1.
+int gguf_split_count(std::string_view path);
 
 }  // namespace llorch

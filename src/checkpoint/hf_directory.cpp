@@ -51,9 +51,9 @@ Result<json> open_json_object(const std::string& path) {
   return document;
 }
 
-/// Maps one shard and adds its tensors to those of the checkpoint.
-Status add_shard(const std::string& path, Checkpoint& checkpoint) {
-  LL_ASSIGN(auto file, MappedFile::open(path));
+/// Opens one shard and adds its tensors to those of the checkpoint.
+Status add_shard(const std::string& path, const FileAccess& access, Checkpoint& checkpoint) {
+  LL_ASSIGN(auto file, MappedFile::open(path, access));
   LL_ASSIGN(auto tensors, parse_safetensors(file->bytes(), path));
   checkpoint.files.push_back(std::move(file));
   for (Tensor& tensor : tensors) {
@@ -94,12 +94,12 @@ Result<std::map<std::string, std::string>> read_index(const std::string& directo
   return shards;
 }
 
-Status add_indexed_shards(const std::string& directory, Checkpoint& checkpoint) {
+Status add_indexed_shards(const std::string& directory, const FileAccess& access, Checkpoint& checkpoint) {
   LL_ASSIGN(const auto shard_of, read_index(directory));
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : shard_of) {
     if (shards.insert(shard).second) {
-      LL_TRY(add_shard(shard, checkpoint));
+      LL_TRY(add_shard(shard, access, checkpoint));
     }
   }
   for (const auto& [name, shard] : shard_of) {
@@ -150,7 +150,7 @@ Result<std::string> read_chat_template(const std::string& directory) {
 
 }  // namespace
 
-Result<Checkpoint> open_safetensors(const std::string& directory) {
+Result<Checkpoint> open_safetensors(const std::string& directory, const FileAccess& access) {
   const std::string config_path = directory + "/config.json";
   if (!exists(config_path)) {
     return errorf(ErrorCode::model_file, "{}: the directory has no config.json, so it is not a model", directory);
@@ -161,9 +161,9 @@ Result<Checkpoint> open_safetensors(const std::string& directory) {
   LL_ASSIGN(const auto config, open_text(config_path));
   LL_ASSIGN(checkpoint.metadata, flatten_config(as_text(*config), config_path, checkpoint.strings));
   if (exists(directory + "/" + kSingle)) {
-    LL_TRY(add_shard(directory + "/" + kSingle, checkpoint));
+    LL_TRY(add_shard(directory + "/" + kSingle, access, checkpoint));
   } else if (exists(directory + "/" + kIndex)) {
-    LL_TRY(add_indexed_shards(directory, checkpoint));
+    LL_TRY(add_indexed_shards(directory, access, checkpoint));
   } else {
     return errorf(ErrorCode::model_file, "{}: the directory has neither {} nor {}", directory, kSingle, kIndex);
   }

@@ -11,7 +11,7 @@
 namespace llorch {
 
 /// Opens a directory with config.json and model.safetensors, or model.safetensors.index.json and its shards.
-Result<Checkpoint> open_safetensors(const std::string& directory);
+Result<Checkpoint> open_safetensors(const std::string& directory, const FileAccess& access);
 
 /// The tensors of one .safetensors image, by place in the file; `bytes` must outlive them. `name` stands for the path
 /// in errors. Checks all that the format demands: sizes, no overlap, no hole.

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/format.h"
+#include "server/progress_bar.h"
 
 namespace llorch::cli {
 namespace {
@@ -25,11 +26,6 @@ std::string check_seed(std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc() && end == text.data() + text.size();
   return whole ? std::string() : fmt::format("must be a whole number from 0 to 2^64 - 1, not '{}'", text);
-}
-
-void show_progress(double done) {
-  std::fprintf(stderr, "\rloading %3.0f%%%s", 100 * done, done >= 1 ? "\r\x1b[K" : "");
-  std::fflush(stderr);
 }
 
 }  // namespace
@@ -152,7 +148,7 @@ Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOp
   options.backend.activations = args.activations == "f32" ? Activations::f32 : Activations::q8;
   options.context = args.context;
   if (isatty(STDERR_FILENO) != 0) {
-    options.progress = show_progress;
+    options.progress = draw_progress;
   }
   LL_ASSIGN(LoadedModel model, load_model(path, options));
   if (model.context_lowered) {

@@ -24,7 +24,7 @@ struct Engine::Impl {
   KvPool pool;
   BatchBuilder builder;
   std::deque<SequencePtr> waiting;
-  std::vector<SequencePtr> running;
+  std::deque<SequencePtr> running;
   std::uint64_t tokens_generated = 0;
   std::uint64_t steps = 0;
 
@@ -42,6 +42,7 @@ struct Engine::Impl {
   std::vector<Share> schedule() const;
   void release(Sequence& sequence);
   void fail_all(const std::vector<Share>& shares, const Error& error);
+  void report(const std::vector<Share>& shares, Sequence::Clock::time_point begin);
   void commit(const std::vector<Share>& shares, const std::vector<std::int32_t>& sampled);
 };
 
@@ -99,6 +100,14 @@ bool Engine::cancel(const std::string& id, Error why) {
   return take_from(impl_->running) || take_from(impl_->waiting);
 }
 
+void Engine::cancel_all(const Error& why) {
+  for (auto* list : {&impl_->running, &impl_->waiting}) {
+    while (!list->empty()) {
+      cancel(list->front()->id(), why);
+    }
+  }
+}
+
 /// Requests start in the order of their arrival, each with every KV block that it may need.
 void Engine::Impl::admit() {
   while (!waiting.empty() && static_cast<int>(running.size()) < options.max_sequences) {
@@ -150,8 +159,10 @@ bool Engine::step() {
     }
   }
   std::vector<std::int32_t> sampled(specs.size());
+  const auto begin = Sequence::Clock::now();
   const Status status = m.backend.run(m.builder.batch(), specs, {.logits = {}, .sampled = sampled});
   ++m.steps;
+  m.report(shares, begin);
   if (!status.ok()) {
     // A batch that the backend calls invalid is a fault of the engine, never of the client.
     const Error& error = status.error();
@@ -161,6 +172,17 @@ bool Engine::step() {
     m.commit(shares, sampled);
   }
   return true;
+}
+
+void Engine::Impl::report(const std::vector<Share>& shares, Sequence::Clock::time_point begin) {
+  StepReport report{.begin = begin, .end = Sequence::Clock::now(), .batch_sequences = static_cast<int>(shares.size())};
+  for (const Share& share : shares) {
+    report.batch_tokens += share.n;
+  }
+  for (const Share& share : shares) {
+    report.tokens = share.n;
+    share.sequence->stepped(report);
+  }
 }
 
 void Engine::Impl::release(Sequence& sequence) {

@@ -41,6 +41,8 @@ class Engine {
   Status add(Request request, std::shared_ptr<Sink> sink);
   /// Ends a request with ErrorCode::cancelled; false when the id is unknown.
   bool cancel(const std::string& id, Error why = {ErrorCode::cancelled, "cancelled"});
+  /// Ends all requests with `why`.
+  void cancel_all(const Error& why);
   /// Runs one batch. False when there was nothing to do.
   bool step();
   EngineStats stats() const;

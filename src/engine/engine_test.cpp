@@ -44,6 +44,7 @@ class Successor : public Backend {
   bool deterministic() const override { return true; }
   Status verify() override { return {}; }
   Memory memory() const override { return {}; }
+  Status check_resident() const override { return {}; }
   Status load(const Plan&, const WeightSource&, const KvShape&) override { return {}; }
   Status run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs, StepObserver*) override {
     batch_tokens.push_back(batch.n_tokens());

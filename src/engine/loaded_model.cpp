@@ -78,16 +78,33 @@ Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::stri
   return {};
 }
 
+/// Reads a model that was found good into memory; `progress` is told the share that was read.
+Result<ModelFiles> read_model(const std::string& path, std::int64_t free_bytes,
+                              const std::function<void(double)>& progress) {
+  const std::int64_t all = checkpoint_file_bytes(path);
+  if (free_bytes > 0 && all > free_bytes) {
+    return errorf(ErrorCode::out_of_memory, "{}: its {} bytes do not fit into the {} bytes of memory that are free",
+                  path, all, free_bytes);
+  }
+  std::int64_t read = 0;
+  const FileAccess access = {
+      .copy = true, .progress = [&](std::size_t bytes) {
+        read += static_cast<std::int64_t>(bytes);
+        progress(std::min(1.0, static_cast<double>(read) / static_cast<double>(std::max(all, read))));
+      }};
+  return open_model(path, access);
+}
+
 }  // namespace
 
-Result<ModelFiles> open_model(const std::string& path) {
+Result<ModelFiles> open_model(const std::string& path, const FileAccess& access) {
   ModelFiles files;
   if (path == kBuiltinHaiku) {
     LL_ASSIGN(Checkpoint checkpoint, parse_gguf(builtin_haiku(), path));
     files.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
     files.checkpoint->path = path;
   } else {
-    LL_ASSIGN(Checkpoint checkpoint, open_checkpoint(path));
+    LL_ASSIGN(Checkpoint checkpoint, open_checkpoint(path, access));
     files.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
   }
   files.name = display_name(*files.checkpoint);
@@ -105,24 +122,30 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
       options.progress(share);
     }
   };
+  // Shares of the time that the parts take with large files.
+  constexpr double kRead = 0.7, kTokenizer = 0.75, kChecked = 0.9;
   LoadedModel model;
   LL_ASSIGN(model.backend, create_backend(options.device, options.backend));
   LL_TRY(model.backend->verify());
   report(0.0);
   LL_ASSIGN(model.files, open_model(path));
+  if (options.copy_files && path != kBuiltinHaiku) {
+    LL_ASSIGN(model.files,
+              read_model(path, model.backend->memory().free_bytes, [&report](double share) { report(kRead * share); }));
+  }
   const Checkpoint& checkpoint = *model.files.checkpoint;
   LL_ASSIGN(Planned planned, plan_for(checkpoint, options.context));
   model.plan = std::move(planned.plan);
   model.context = planned.context;
   model.context_lowered = planned.lowered;
-  report(0.25);
+  report(kRead);
   if (options.need_tokenizer) {
     LL_ASSIGN(model.tokenizer, make_tokenizer(checkpoint));
     LL_TRY(check_vocab(*model.tokenizer, model.plan, path));
   }
-  report(0.5);
+  report(kTokenizer);
   LL_ASSIGN(model.weights, bind_weights(*planned.source, model.plan));
-  report(0.75);
+  report(kChecked);
   LL_ASSIGN(model.kv_blocks, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
   const KvShape kv{.n_blocks = std::vector<int>(static_cast<std::size_t>(model.plan.n_kv_groups), model.kv_blocks),
                    .max_batch_tokens = std::max(options.max_batch_tokens, options.max_sequences),

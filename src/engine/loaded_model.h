@@ -26,7 +26,7 @@ struct ModelFiles {
   std::string name;  // general.name, else the file's stem
 };
 /// `path`: a .gguf, the first of a split set, a directory, or builtin:haiku.
-Result<ModelFiles> open_model(const std::string& path);
+Result<ModelFiles> open_model(const std::string& path, const FileAccess& access = {});
 
 struct LoadOptions {
   std::string device = "cpu";
@@ -35,9 +35,11 @@ struct LoadOptions {
   int max_sequences = 1;
   std::int64_t kv_cache_bytes = 0;  // 0: what max_sequences full contexts need
   int max_batch_tokens = 512;
-  int max_outputs = 0;                   // rows of logits of one batch; 0: one for each sequence
-  bool need_tokenizer = true;            // false: a model without one is fine, and none is made
-  std::function<void(double)> progress;  // 0..1 while weights are loaded; may be empty
+  int max_outputs = 0;         // rows of logits of one batch; 0: one for each sequence
+  bool need_tokenizer = true;  // false: a model without one is fine, and none is made
+  /// The files are read into memory of our own: what happens to them later changes nothing. false: mapped.
+  bool copy_files = false;
+  std::function<void(double)> progress;  // 0..1, never falling, while the model is loaded; may be empty
 };
 
 struct LoadedModel {

@@ -25,7 +25,8 @@ Sequence::Sequence(Request request, std::shared_ptr<Sink> sink, const Tokenizer&
       context_(context),
       tokens_(request_.prompt),
       decoder_(tokenizer, !request_.continues_text),
-      text_(request_.stop) {}
+      text_(request_.stop),
+      added_(request_.arrived.value_or(Clock::now())) {}
 
 int Sequence::max_kv_tokens() const {
   // The last token drawn is never run.

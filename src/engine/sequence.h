@@ -32,6 +32,8 @@ class Sequence {
   SampleSpec sample_spec() const;
 
   void admitted();
+  /// A batch with tokens of this sequence has run.
+  void stepped(const StepReport& step) { sink_->on_step(step); }
   /// Takes a drawn token, tells the sink, and says whether the sequence has ended (the sink was told that as well).
   bool commit(std::int32_t token);
   void fail(const Error& error);
@@ -51,7 +53,7 @@ class Sequence {
   std::vector<std::int32_t> tokens_;
   StreamDecoder decoder_;
   StopText text_;
-  Clock::time_point added_ = Clock::now();
+  Clock::time_point added_;
   Clock::time_point admitted_ = added_;
   std::optional<Clock::time_point> first_token_;
 };

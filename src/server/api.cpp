@@ -1,80 +1,72 @@
-// Routes and what they do; api.h says what it promises.
+// Routes, and all but /execute; api.h says what it promises.
 #include "server/api.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
-#include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "tokenizer/chat.h"
+#include "base/json.h"
 
 namespace llorch {
 namespace {
 
-void respond_errors(ResponseWriter& writer, const std::vector<FieldError>& errors) {
-  writer.respond(400, {{"Content-Type", "application/json"}}, errors_body(errors));
-}
+constexpr std::string_view kTracePrefix = "/debug/trace/";
+constexpr std::size_t kMaxCancelBytes = 4 << 10;
 
-AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) {
-  if (!request.stream) {
-    return AnswerFormat::single;
+const HttpHeaders kJsonHeaders = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+
+/// The one method that a path takes; nullptr for an unknown path.
+const char* method_of(std::string_view path) {
+  if (path == "/health" || path == "/metrics" || path.starts_with(kTracePrefix)) {
+    return "GET";
   }
-  const bool ndjson = http.header("accept").find("application/x-ndjson") != std::string_view::npos;
-  return ndjson ? AnswerFormat::ndjson : AnswerFormat::sse;
+  return path == "/execute" || path == "/cancel" || path == "/shutdown" ? "POST" : nullptr;
 }
 
-void refuse_method(ResponseWriter& writer, const HttpRequest& request, const char* allowed) {
-  respond_error(
-      writer, 405,
-      {"METHOD_NOT_ALLOWED", fmt::format("{} takes {}, not {}", request.path, allowed, request.method), false},
-      {{"Allow", allowed}});
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+int hex_digit(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
+
+/// "a%20b" -> "a b"; what is no such code stays.
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+    out += low >= 0 ? static_cast<char>(high * 16 + low) : text[i];
+    i += low >= 0 ? 2 : 0;
+  }
+  return out;
+}
+
+/// The job id that a body names, or what is wrong with it.
+std::variant<std::string, std::vector<FieldError>> parse_cancel(std::string_view body) {
+  if (body.size() > kMaxCancelBytes) {
+    return std::vector<FieldError>{{"body", "max_length(4096)", "is longer than 4096 bytes", ""}};
+  }
+  return parse_job_id(body);
 }
 
 }  // namespace
 
-TaskThread::TaskThread(const char* name)
-    : thread_([this, name] {
-        ::pthread_setname_np(::pthread_self(), name);
-        run();
-      }) {}
+Api::Api(ApiOptions options, Log& log, std::function<void()> shut_down)
+    : options_(std::move(options)),
+      log_(&log),
+      shut_down_(std::move(shut_down)),
+      jobs_(options_.jobs, timers_, metrics_, log) {}
 
-TaskThread::~TaskThread() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_one();
-  thread_.join();
+Api::~Api() {
+  jobs_.drain(std::chrono::milliseconds(0));
 }
-
-void TaskThread::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  wake_.notify_one();
-}
-
-void TaskThread::run() {
-  for (;;) {
-    std::function<void()> task;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
-      if (tasks_.empty()) {
-        return;
-      }
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
-    }
-    task();
-  }
-}
-
-Api::Api(std::string worker_id, int max_tokens_out, Log& log)
-    : worker_id_(std::move(worker_id)), max_tokens_out_(max_tokens_out), log_(&log) {}
 
 void Api::ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine) {
   info_ = std::move(info);
@@ -83,37 +75,73 @@ void Api::ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine
   state_ = State::healthy;
 }
 
+void Api::drain(std::chrono::milliseconds patience) {
+  state_ = State::draining;
+  jobs_.drain(patience);
+}
+
 void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
-  if (request.path == "/health") {
-    if (request.method == "GET" || request.method == "HEAD") {
-      health(*writer);
-    } else {
-      refuse_method(*writer, request, "GET");
-    }
-  } else if (state_ == State::loading) {
-    respond_error(*writer, 503, {"LOADING", "the model is being loaded", true}, {{"Retry-After", "1"}});
-  } else if (request.path != "/execute") {
+  if (request.path != "/health" && !options_.keys.allow(request.header("authorization"))) {
+    respond_error(*writer, 401, {"UNAUTHORIZED", "this needs the header Authorization: Bearer KEY", false},
+                  {{"WWW-Authenticate", "Bearer"}});
+    return;
+  }
+  const char* method = method_of(request.path);
+  const bool always = request.path == "/health" || request.path == "/metrics";
+  if (state_ == State::loading && !always) {
+    const nlohmann::ordered_json body = {
+        {"code", "LOADING"}, {"message", "the model is being loaded"}, {"retriable", true}, {"status", "loading"}};
+    writer->respond(503, {{"Content-Type", "application/json"}, {"Retry-After", "1"}}, dump(body));
+  } else if (method == nullptr) {
     respond_error(*writer, 404, {"NOT_FOUND", fmt::format("there is no {}", request.path), false});
-  } else if (request.method != "POST") {
-    refuse_method(*writer, request, "POST");
+  } else if (request.method != method && !(request.method == "HEAD" && method == std::string_view("GET"))) {
+    const auto message = fmt::format("{} takes {}, not {}", request.path, method, request.method);
+    respond_error(*writer, 405, {"METHOD_NOT_ALLOWED", message, false}, {{"Allow", method}});
   } else {
-    front_.post([this, request = std::move(request), writer] { execute(request, writer); });
+    route(std::move(request), writer);
+  }
+}
+
+void Api::route(HttpRequest request, const std::shared_ptr<ResponseWriter>& writer) {
+  if (request.path == "/health") {
+    health(*writer);
+  } else if (request.path == "/metrics") {
+    metrics_text(*writer);
+  } else if (request.path == "/shutdown") {
+    writer->respond(202, kJsonHeaders, R"({"status":"draining"})");
+    log_->event(LogLevel::info, "shutdown_requested");
+    shut_down_();
+  } else if (request.path == "/execute") {
+    if (jobs_.full()) {  // before anything is spent on it
+      refuse(*writer, Jobs::Refused::full, "");
+      return;
+    }
+    parse_.post([this, http = std::move(request), writer] { parse(http, writer); });
+  } else if (request.path == "/cancel") {
+    // Behind the requests that came before: a client may cancel what it has only just sent.
+    parse_.post([this, http = std::move(request), writer] { cancel(http, *writer); });
+  } else {
+    trace(request, *writer);
   }
 }
 
 void Api::health(ResponseWriter& writer) const {
   const State state = state_;
   nlohmann::ordered_json json;
+  bool good = state == State::healthy;
   if (state == State::loading) {
     json = {{"status", "loading"}, {"progress", progress_.load()}};
   } else {
     const EngineStats stats = engine_->stats();
+    const bool beats = engine_->step_age() <= options_.heartbeat_timeout;
     const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_;
-    json = {{"status", state == State::draining ? "draining" : "healthy"},
+    const char* status = !beats || !resident_ ? "unhealthy" : state == State::draining ? "draining" : "healthy";
+    good = good && beats && resident_;
+    json = {{"status", status},
             {"model", info_.name},
-            {"worker_id", worker_id_},
+            {"worker_id", options_.worker_id},
             {"backend", info_.backend},
-            {"resident", true},
+            {"resident", resident_.load()},
             {"quant_kind", info_.quant_kind},
             {"vram_bytes_used", info_.model_bytes},
             {"tokenizer_kind", info_.tokenizer_kind},
@@ -124,108 +152,55 @@ void Api::health(ResponseWriter& writer) const {
             {"deterministic", info_.deterministic},
             {"requests_running", stats.running},
             {"requests_waiting", stats.waiting}};
-  }
-  writer.respond(state == State::healthy ? 200 : 503,
-                 {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
-                 json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-}
-
-void Api::execute(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer) {
-  if (writer->closed()) {
-    return;
-  }
-  auto parsed = parse_execute_request(http.body, {.max_tokens = max_tokens_out_, .vocab = info_.vocab});
-  if (const auto* errors = std::get_if<std::vector<FieldError>>(&parsed)) {
-    respond_errors(*writer, *errors);
-    return;
-  }
-  const auto& body = std::get<ExecuteRequest>(parsed);
-  Request request;
-  if (encode(body, *writer, request) && fit(body, *writer, request)) {
-    request.id = body.job_id;
-    request.sampling = body.sampling;
-    request.stop = body.stop;
-    submit(std::move(request), format_for(http, body), writer);
-  }
-}
-
-/// Text to tokens; false when the client was told why not.
-bool Api::encode(const ExecuteRequest& request, ResponseWriter& writer, Request& out) const {
-  out.continues_text = request.messages.empty();
-  if (request.messages.empty()) {
-    out.prompt = tokenizer_->encode(request.prompt, {.parse_special = request.parse_special, .add_special = true});
-    return true;
-  }
-  Result<std::vector<std::int32_t>> ids = encode_chat(*tokenizer_, info_.chat_template, request.messages);
-  if (!ids.ok()) {
-    respond_errors(writer, {{"messages", "template", ids.error().message, ""}});
-    return false;
-  }
-  out.prompt = std::move(*ids);
-  return true;
-}
-
-/// Prompt and answer must fit into the context; false when the client was told why not.
-bool Api::fit(const ExecuteRequest& request, ResponseWriter& writer, Request& out) const {
-  const char* field = request.messages.empty() ? "prompt" : "messages";
-  const std::int64_t prompt = static_cast<std::int64_t>(out.prompt.size());
-  const std::int64_t room = info_.context - prompt;
-  if (prompt == 0) {
-    respond_errors(writer, {{field, "min_tokens(1)", "has no token", ""}});
-    return false;
-  }
-  if (room < 1) {
-    const auto message = fmt::format("has {} tokens, which leaves no room for an answer in the context of {} tokens",
-                                     prompt, info_.context);
-    respond_errors(writer, {{field, fmt::format("max_tokens({})", info_.context - 1), message, ""}});
-    return false;
-  }
-  if (request.max_tokens.value_or(1) > room) {
-    const auto message = fmt::format("must be at most {}: the prompt has {} tokens and the context holds {}", room,
-                                     prompt, info_.context);
-    const std::string value = std::to_string(*request.max_tokens);
-    respond_errors(writer, {{"max_tokens", fmt::format("range(1,{})", room), message, value}});
-    return false;
-  }
-  // Where the context is the nearer limit, the engine ends at it and says so.
-  out.max_tokens = request.max_tokens.value_or(max_tokens_out_ < room ? max_tokens_out_ : 0);
-  return true;
-}
-
-void Api::submit(Request request, AnswerFormat format, const std::shared_ptr<ResponseWriter>& writer) {
-  const std::string job_id = request.id;
-  const int prompt_tokens = static_cast<int>(request.prompt.size());
-  const AnswerInfo info{job_id, info_.name, request.sampling.seed, prompt_tokens, info_.model_bytes};
-  const auto sink =
-      std::make_shared<ExecuteSink>(format, info, writer, [log = log_, job_id, prompt_tokens](const Outcome& o) {
-        log->event(LogLevel::info, "request_done",
-                   {{"job_id", job_id},
-                    {"result", o.result},
-                    {"prompt_tokens", std::int64_t{prompt_tokens}},
-                    {"tokens_out", std::int64_t{o.tokens_out}},
-                    {"queue_ms", o.queue_ms},
-                    {"total_ms", o.total_ms}});
-      });
-  const auto added = [sink, writer](const Status& status) {
-    if (status.ok()) {
-      sink->accepted();
-    } else {
-      respond_error(*writer, 400, to_api_error(status.error()));
+    if (!beats) {
+      json["reason"] = "the engine's step under way does not end";
+    } else if (!resident_) {
+      json["reason"] = "not all that the model needs is on its device";
     }
-  };
-  EngineThread::Ticket ticket = 0;
-  switch (engine_->add(std::move(request), sink, added, ticket)) {
-    case EngineThread::Refused::in_flight:
-      respond_error(*writer, 409, {"CONFLICT", fmt::format("the job '{}' is in flight", job_id), true});
-      break;
-    case EngineThread::Refused::draining:
-      respond_error(*writer, 503, {"DRAINING", "the worker is shutting down", true});
-      break;
-    case EngineThread::Refused::no:
-      writer->on_close([engine = engine_, ticket] {
-        engine->cancel(ticket, {ErrorCode::cancelled, "the client has gone"});
-      });
   }
+  writer.respond(good ? 200 : 503, kJsonHeaders, dump(json));
+}
+
+void Api::metrics_text(ResponseWriter& writer) {
+  Gauges gauges;
+  gauges.uptime_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  if (state_ != State::loading) {
+    const EngineStats stats = engine_->stats();
+    gauges.vram_bytes = info_.model_bytes;
+    gauges.running = stats.running;
+    gauges.waiting = stats.waiting;
+    gauges.kv_used = stats.kv_blocks_used;
+    gauges.kv_free = stats.kv_blocks_total - stats.kv_blocks_used;
+    gauges.tokens_generated = stats.tokens_generated;
+  }
+  writer.respond(200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}, {"Cache-Control", "no-store"}},
+                 metrics_.text(gauges));
+}
+
+void Api::trace(const HttpRequest& request, ResponseWriter& writer) const {
+  const std::string job_id = percent_decoded(std::string_view(request.path).substr(kTracePrefix.size()));
+  if (const auto found = traces_.find(job_id)) {
+    writer.respond(200, kJsonHeaders, found->json());
+    return;
+  }
+  const auto message = fmt::format(
+      "there is no trace of the job '{}'; traces are made on request (\"trace\": true), "
+      "and the last {} are kept",
+      job_id, TraceStore::kKept);
+  respond_error(writer, 404, {"NOT_FOUND", message, false});
+}
+
+void Api::cancel(const HttpRequest& request, ResponseWriter& writer) {
+  const auto parsed = parse_cancel(request.body);
+  if (const auto* errors = std::get_if<std::vector<FieldError>>(&parsed)) {
+    respond_errors(writer, *errors);
+    return;
+  }
+  const auto& job_id = std::get<std::string>(parsed);
+  const bool known = jobs_.cancel(job_id);
+  log_->event(LogLevel::info, "cancel", {{"job_id", job_id}, {"known", known}});
+  const nlohmann::ordered_json body = {{"job_id", job_id}, {"status", known ? "cancelled" : "unknown"}};
+  writer.respond(202, kJsonHeaders, dump(body));
 }
 
 }  // namespace llorch

@@ -1,23 +1,26 @@
-// Api: the worker's routes. Requests come in on the HTTP thread, are parsed and tokenised on a thread of their own (a
-// long prompt must not keep /health waiting), and go to the engine's thread.
+// Api: the worker's routes. A request comes in on the HTTP thread; the body of an /execute is parsed on one thread and
+// its prompt tokenised on another (a long prompt keeps neither /health nor a /cancel waiting), and then goes to the
+// engine's thread.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
+#include "server/api_keys.h"
 #include "server/engine_thread.h"
 #include "server/events.h"
 #include "server/execute_request.h"
 #include "server/http.h"
+#include "server/jobs.h"
 #include "server/log.h"
+#include "server/metrics.h"
+#include "server/request_trace.h"
+#include "server/task_thread.h"
+#include "server/timers.h"
 
 namespace llorch {
 
@@ -35,57 +38,68 @@ struct ModelInfo {
   bool chat = false;  // messages can be rendered
 };
 
-/// Runs tasks one after the other on a thread of its own.
-class TaskThread {
- public:
-  explicit TaskThread(const char* name);
-  ~TaskThread();  // runs what is queued, then joins
-  TaskThread(const TaskThread&) = delete;
-  TaskThread& operator=(const TaskThread&) = delete;
-  void post(std::function<void()> task);
-
- private:
-  void run();
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;
-  bool stop_ = false;
-  std::thread thread_;
+struct ApiOptions {
+  std::string worker_id;
+  int max_tokens_out = 2048;
+  Jobs::Limits jobs;
+  ApiKeys keys;
+  bool log_prompts = false;
+  std::chrono::milliseconds heartbeat_timeout{60'000};  // a step that takes longer makes the worker unhealthy
 };
 
 class Api {
  public:
-  Api(std::string worker_id, int max_tokens_out, Log& log);
+  /// `shut_down` is called when a client asks for it: POST /shutdown.
+  Api(ApiOptions options, Log& log, std::function<void()> shut_down);
+  /// Aborts what is in flight; the engine may outlive it.
+  ~Api();
 
-  /// The handler of the HTTP server; answers 503 until ready() was called. `api` outlives the server.
+  /// The handler of the HTTP server; answers 503 until ready() was called.
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer);
   /// 0..1 of the model is loaded.
   void set_progress(double progress) { progress_ = progress; }
   /// The model is loaded. `tokenizer` and `engine` must outlive this object.
   void ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine);
-  /// No new work from here on.
-  void drain() { state_ = State::draining; }
+  /// Whether everything the model needs is on its device, as of the last check.
+  void set_resident(bool resident) { resident_ = resident; }
+  /// No new work from here on; waits until all jobs have ended, and aborts what is left after `patience`.
+  void drain(std::chrono::milliseconds patience);
+  /// The worker's clock: for what it does from time to time.
+  Timers& timers() { return timers_; }
 
  private:
   enum class State : std::uint8_t { loading, healthy, draining };
+  struct Execution;
 
+  void route(HttpRequest request, const std::shared_ptr<ResponseWriter>& writer);
   void health(ResponseWriter& writer) const;
-  void execute(const HttpRequest& request, const std::shared_ptr<ResponseWriter>& writer);
-  bool encode(const ExecuteRequest& request, ResponseWriter& writer, Request& out) const;
-  bool fit(const ExecuteRequest& request, ResponseWriter& writer, Request& out) const;
-  void submit(Request request, AnswerFormat format, const std::shared_ptr<ResponseWriter>& writer);
+  void metrics_text(ResponseWriter& writer);
+  void trace(const HttpRequest& request, ResponseWriter& writer) const;
+  void cancel(const HttpRequest& request, ResponseWriter& writer);
+  void parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer);
+  void prepare(Execution& execution);
+  bool encode(Execution& execution) const;
+  bool fit(Execution& execution) const;
+  void refuse(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id);
+  void log_accepted(const Execution& execution);
 
-  std::string worker_id_;
-  int max_tokens_out_;
+  ApiOptions options_;
   Log* log_;
+  std::function<void()> shut_down_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<State> state_{State::loading};
   std::atomic<double> progress_{0};
+  std::atomic<bool> resident_{true};
   // Written before state_ leaves `loading`, read after.
   ModelInfo info_;
   const Tokenizer* tokenizer_ = nullptr;
   EngineThread* engine_ = nullptr;
-  TaskThread front_{"llorch-front"};
+  Metrics metrics_;
+  TraceStore traces_;
+  Timers timers_;
+  Jobs jobs_;
+  TaskThread prepare_{"llorch-prompts"};
+  TaskThread parse_{"llorch-parse"};  // posts to prepare_, so it ends before it
 };
 
 }  // namespace llorch

@@ -3,72 +3,41 @@
 
 #include <pthread.h>
 
+#include <exception>
+#include <string>
 #include <utility>
 
 namespace llorch {
-
-/// Passes events on, and notes when the request has ended.
-class EngineThread::Tracked final : public Sink {
- public:
-  Tracked(EngineThread& owner, std::string job_id, std::shared_ptr<Sink> sink)
-      : owner_(&owner), job_id_(std::move(job_id)), sink_(std::move(sink)) {}
-  void on_start() override { sink_->on_start(); }
-  void on_token(std::int32_t id, int index) override { sink_->on_token(id, index); }
-  void on_text(const std::string& text, int index) override { sink_->on_text(text, index); }
-  // The job id is free before the client can know of the end.
-  void on_end(const EndEvent& end) override {
-    owner_->ended(job_id_);
-    sink_->on_end(end);
-  }
-  void on_error(const Error& error) override {
-    owner_->ended(job_id_);
-    sink_->on_error(error);
-  }
-
- private:
-  EngineThread* owner_;
-  std::string job_id_;
-  std::shared_ptr<Sink> sink_;
-};
 
 EngineThread::EngineThread(std::unique_ptr<Engine> engine)
     : engine_(std::move(engine)), stats_(engine_->stats()), thread_([this] { run(); }) {}
 
 EngineThread::~EngineThread() {
-  drain(std::chrono::milliseconds(0));
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_one();
+  stop(std::chrono::milliseconds(0));
   thread_.join();
 }
 
-EngineThread::Refused EngineThread::add(Request request, std::shared_ptr<Sink> sink,
-                                        std::function<void(const Status&)> added, Ticket& ticket) {
+void EngineThread::post(Command command) {
   {
     const std::lock_guard lock(mutex_);
-    if (draining_) {
-      return Refused::draining;
-    }
-    if (!in_flight_.try_emplace(request.id, last_ticket_ + 1).second) {
-      return Refused::in_flight;
-    }
-    ticket = ++last_ticket_;
-    auto tracked = std::make_shared<Tracked>(*this, request.id, std::move(sink));
-    request.id = engine_id(ticket);
-    commands_.push_back({ticket, std::move(tracked), std::move(request), std::move(added), {}});
+    commands_.push_back(std::move(command));
   }
   wake_.notify_one();
-  return Refused::no;
+}
+
+EngineThread::Ticket EngineThread::add(Request request, std::shared_ptr<Sink> sink) {
+  Ticket ticket = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    ticket = ++last_ticket_;
+  }
+  request.id = std::to_string(ticket);
+  post({.ticket = ticket, .sink = std::move(sink), .request = std::move(request), .why = {}});
+  return ticket;
 }
 
 void EngineThread::cancel(Ticket ticket, Error why) {
-  {
-    const std::lock_guard lock(mutex_);
-    commands_.push_back({.ticket = ticket, .why = std::move(why)});
-  }
-  wake_.notify_one();
+  post({.ticket = ticket, .sink = nullptr, .request = {}, .why = std::move(why)});
 }
 
 EngineStats EngineThread::stats() const {
@@ -80,40 +49,30 @@ EngineStats EngineThread::stats() const {
   return stats;
 }
 
-void EngineThread::drain(std::chrono::milliseconds patience) {
-  std::unique_lock lock(mutex_);
-  draining_ = true;
-  const auto is_idle = [this] { return in_flight_.empty(); };
-  if (idle_.wait_for(lock, patience, is_idle)) {
-    return;
+std::chrono::milliseconds EngineThread::step_age() const {
+  const Clock::rep began = step_began_;
+  if (began == 0) {
+    return std::chrono::milliseconds(0);
   }
-  for (const auto& [job_id, ticket] : in_flight_) {
-    commands_.push_back({.ticket = ticket, .why = {ErrorCode::cancelled, "the worker is shutting down"}});
-  }
-  wake_.notify_one();
-  idle_.wait(lock, is_idle);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() -
+                                                               Clock::time_point(Clock::duration(began)));
 }
 
-void EngineThread::ended(const std::string& job_id) {
-  const std::lock_guard lock(mutex_);
-  in_flight_.erase(job_id);
-  if (in_flight_.empty()) {
-    idle_.notify_all();
-  }
+bool EngineThread::stop(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  stop_ = true;
+  wake_.notify_one();
+  return stopped_changed_.wait_for(lock, patience, [this] { return stopped_; });
 }
 
 void EngineThread::execute(Command& command) {
   if (command.sink == nullptr) {
-    engine_->cancel(engine_id(command.ticket), std::move(command.why));
+    engine_->cancel(std::to_string(command.ticket), std::move(command.why));
     return;
   }
-  const std::shared_ptr<Sink> sink = command.sink;
-  const Status status = engine_->add(std::move(command.request), sink);
-  command.added(status);
-  if (!status.ok()) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(in_flight_, [&command](const auto& entry) { return entry.second == command.ticket; });
-    idle_.notify_all();
+  const std::shared_ptr<Sink> sink = std::move(command.sink);
+  if (const Status status = engine_->add(std::move(command.request), sink); !status.ok()) {
+    sink->on_error(status.error());
   }
 }
 
@@ -127,15 +86,24 @@ void EngineThread::run() {
       stats_ = engine_->stats();
       wake_.wait(lock, [&] { return busy || stop_ || !commands_.empty(); });
       if (stop_) {
+        stopped_ = true;
+        stopped_changed_.notify_all();
         return;
       }
       std::swap(commands, commands_);
     }
-    for (Command& command : commands) {
-      execute(command);
+    step_began_ = Clock::now().time_since_epoch().count();
+    try {
+      for (Command& command : commands) {
+        execute(command);
+      }
+      busy = engine_->step();
+    } catch (const std::exception& e) {  // the host has no memory left
+      engine_->cancel_all({ErrorCode::internal, std::string("the engine failed: ") + e.what()});
+      busy = false;
     }
     commands.clear();
-    busy = engine_->step();
+    step_began_ = 0;
   }
 }
 

@@ -18,11 +18,6 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string utc_now() {
-  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
-}
-
 double three_digits(double value) {
   return std::round(value * 1000) / 1000;
 }
@@ -35,10 +30,10 @@ std::string framed(AnswerFormat format, const Json& json) {
   return fmt::format("event: {}\ndata: {}\n\n", json["type"].get_ref<const std::string&>(), dump(json));
 }
 
-void add_started(Json& json, const AnswerInfo& info, const std::string& started_at) {
-  json["job_id"] = info.job_id;
+void add_started(Json& json, const std::string& job_id, const AnswerInfo& info) {
+  json["job_id"] = job_id;
   json["model"] = info.model;
-  json["started_at"] = started_at;
+  json["started_at"] = info.started_at;
   json["seed"] = info.seed;
   json["prompt_tokens"] = info.prompt_tokens;
 }
@@ -63,7 +58,13 @@ Json error_json(const ApiError& error) {
   return {{"code", error.code}, {"message", error.message}, {"retriable", error.retriable}};
 }
 
-/// The HTTP status of a failure that comes before any byte of the answer.
+}  // namespace
+
+std::string utc_now() {
+  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
+}
+
 int status_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid_argument:
@@ -78,8 +79,6 @@ int status_of(ErrorCode code) {
       return 500;
   }
 }
-
-}  // namespace
 
 ApiError to_api_error(const Error& error) {
   switch (error.code) {
@@ -106,65 +105,40 @@ void respond_error(ResponseWriter& writer, int status, const ApiError& error, Ht
   writer.respond(status, headers, error_body(error));
 }
 
-ExecuteSink::ExecuteSink(AnswerFormat format, AnswerInfo info, std::shared_ptr<ResponseWriter> writer,
-                         std::function<void(const Outcome&)> done)
-    : format_(format), info_(std::move(info)), writer_(std::move(writer)), done_(std::move(done)) {}
-
-void ExecuteSink::accepted() {
-  if (format_ != AnswerFormat::single) {
-    const char* type = format_ == AnswerFormat::sse ? "text/event-stream" : "application/x-ndjson";
-    writer_->begin(200, {{"Content-Type", type}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}});
-  }
+std::string started_event(AnswerFormat format, const std::string& job_id, const AnswerInfo& info) {
+  Json json = {{"type", "started"}};
+  add_started(json, job_id, info);
+  return framed(format, json);
 }
 
-void ExecuteSink::on_start() {
-  started_at_ = utc_now();
-  if (format_ != AnswerFormat::single) {
-    Json json = {{"type", "started"}};
-    add_started(json, info_, started_at_);
-    writer_->write(framed(format_, json));
-  }
+std::string token_event(AnswerFormat format, const std::string& text, int index) {
+  return framed(format, {{"type", "token"}, {"t", text}, {"i", index}});
 }
 
-void ExecuteSink::on_text(const std::string& text, int index) {
-  tokens_out_ = index + 1;
-  if (format_ == AnswerFormat::single) {
-    text_ += text;
-  } else {
-    writer_->write(framed(format_, {{"type", "token"}, {"t", text}, {"i", index}}));
-  }
+std::string metrics_event(AnswerFormat format, double tokens_per_sec, std::int64_t vram_bytes) {
+  return framed(format,
+                {{"type", "metrics"}, {"tokens_per_sec", three_digits(tokens_per_sec)}, {"vram_bytes", vram_bytes}});
 }
 
-void ExecuteSink::on_end(const EndEvent& end) {
-  if (format_ == AnswerFormat::single) {
-    Json json;
-    add_started(json, info_, started_at_);
-    json["text"] = text_;
-    add_end(json, end);
-    writer_->respond(200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, dump(json));
-  } else {
-    const double rate = three_digits(end.timings.tokens_per_sec);
-    Json json = {{"type", "end"}};
-    add_end(json, end);
-    writer_->write(framed(format_, {{"type", "metrics"}, {"tokens_per_sec", rate}, {"vram_bytes", info_.vram_bytes}}) +
-                   framed(format_, json));
-    writer_->end();
-  }
-  done_({std::string(to_string(end.reason)), end.tokens_out, end.timings.queue_ms,
-         end.timings.ttft_ms + end.timings.decode_ms});
+std::string end_event(AnswerFormat format, const EndEvent& end) {
+  Json json = {{"type", "end"}};
+  add_end(json, end);
+  return framed(format, json);
 }
 
-void ExecuteSink::on_error(const Error& error) {
-  const ApiError api = to_api_error(error);
-  if (format_ == AnswerFormat::single) {
-    respond_error(*writer_, status_of(error.code), api);
-  } else {
-    Json json = {{"type", "error"}};
-    json.update(error_json(api));
-    writer_->write(framed(format_, json));
-    writer_->end();
-  }
-  done_({api.code, tokens_out_, 0, 0});
+std::string error_event(AnswerFormat format, const ApiError& error) {
+  Json json = {{"type", "error"}};
+  json.update(error_json(error));
+  return framed(format, json);
+}
+
+std::string single_answer(const std::string& job_id, const AnswerInfo& info, const std::string& text,
+                          const EndEvent& end) {
+  Json json;
+  add_started(json, job_id, info);
+  json["text"] = text;
+  add_end(json, end);
+  return dump(json);
 }
 
 }  // namespace llorch

@@ -48,11 +48,11 @@ class Fields {
       errors.push_back({std::move(field), std::move(constraint), std::move(message), value ? shown(*value) : ""});
     }
   }
-  /// The value of a field; remembers that the name is known.
+  /// The value of a field; remembers that the name is known. null is the same as absent: many clients write it so.
   const json* find(const std::string& name) {
     known_.insert(name);
     const auto found = object_.find(name);
-    return found == object_.end() ? nullptr : &*found;
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
   void number(const std::string& name, double low, double high, float& out) {
     const json* value = find(name);
@@ -208,21 +208,25 @@ void read_seed(Fields& fields, ExecuteRequest& request) {
   }
 }
 
-void read_job_id(Fields& fields, ExecuteRequest& request) {
+void read_job_id(Fields& fields, std::string& out) {
   const json* job_id = fields.find("job_id");
   if (job_id == nullptr) {
     fields.fault("job_id", "required", "is missing", nullptr);
   } else if (fields.is_text("job_id", *job_id, 1, kMaxJobIdBytes)) {
-    request.job_id = job_id->get<std::string>();
+    out = job_id->get<std::string>();
   }
 }
 
-void read_trace(Fields& fields) {
-  bool trace = false;
-  fields.boolean("trace", trace);
-  if (trace) {
-    fields.fault("trace", "unavailable", "tracing of requests is not available in this build", fields.find("trace"));
+/// The body of a request, which must be one JSON object.
+std::variant<json, FieldError> parse_object(std::string_view body) {
+  Result<json> parsed = parse_json(body, "request body");
+  if (!parsed.ok()) {
+    return FieldError{"body", "json", parsed.error().message, ""};
   }
+  if (!parsed->is_object()) {
+    return FieldError{"body", "type(object)", "must be a JSON object", shown(*parsed)};
+  }
+  return std::move(*parsed);
 }
 
 }  // namespace
@@ -236,19 +240,35 @@ std::string errors_body(const std::vector<FieldError>& errors) {
   return body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+void respond_errors(ResponseWriter& writer, const std::vector<FieldError>& errors) {
+  writer.respond(400, {{"Content-Type", "application/json"}}, errors_body(errors));
+}
+
+std::variant<std::string, std::vector<FieldError>> parse_job_id(std::string_view body) {
+  const std::variant<json, FieldError> parsed = parse_object(body);
+  if (const auto* error = std::get_if<FieldError>(&parsed)) {
+    return std::vector<FieldError>{*error};
+  }
+  Fields fields(std::get<json>(parsed));
+  std::string job_id;
+  read_job_id(fields, job_id);
+  fields.refuse_unknown();
+  if (!fields.errors.empty()) {
+    return std::move(fields.errors);
+  }
+  return job_id;
+}
+
 std::variant<ExecuteRequest, std::vector<FieldError>> parse_execute_request(std::string_view body,
                                                                             const ExecuteLimits& limits) {
-  const Result<json> parsed = parse_json(body, "request body");
-  if (!parsed.ok()) {
-    return std::vector<FieldError>{{"body", "json", parsed.error().message, ""}};
+  const std::variant<json, FieldError> parsed = parse_object(body);
+  if (const auto* error = std::get_if<FieldError>(&parsed)) {
+    return std::vector<FieldError>{*error};
   }
-  if (!parsed->is_object()) {
-    return std::vector<FieldError>{{"body", "type(object)", "must be a JSON object", shown(*parsed)}};
-  }
-  Fields fields(*parsed);
+  Fields fields(std::get<json>(parsed));
   ExecuteRequest request;
   SamplingParams& sampling = request.sampling;
-  read_job_id(fields, request);
+  read_job_id(fields, request.job_id);
   read_input(fields, request);
   request.max_tokens = fields.integer("max_tokens", 1, limits.max_tokens);
   fields.number("temperature", 0, 2, sampling.temperature);
@@ -262,7 +282,7 @@ std::variant<ExecuteRequest, std::vector<FieldError>> parse_execute_request(std:
   read_seed(fields, request);
   fields.boolean("parse_special", request.parse_special);
   fields.boolean("stream", request.stream);
-  read_trace(fields);
+  fields.boolean("trace", request.trace);
   fields.refuse_unknown();
   if (!fields.errors.empty()) {
     return std::move(fields.errors);

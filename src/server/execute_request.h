@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sampling/params.h"
+#include "server/http.h"
 #include "tokenizer/chat.h"
 
 namespace llorch {
@@ -22,6 +23,8 @@ struct FieldError {
 };
 /// {"errors":[...]}
 std::string errors_body(const std::vector<FieldError>& errors);
+/// Answers 400 with them.
+void respond_errors(ResponseWriter& writer, const std::vector<FieldError>& errors);
 
 struct ExecuteLimits {
   int max_tokens = 2048;  // of an answer
@@ -37,10 +40,14 @@ struct ExecuteRequest {
   std::vector<std::string> stop;
   bool parse_special = false;
   bool stream = true;
+  bool trace = false;
 };
 
 /// The request, or every fault. A body that is no JSON object is one fault whose field is "body".
 std::variant<ExecuteRequest, std::vector<FieldError>> parse_execute_request(std::string_view body,
                                                                             const ExecuteLimits& limits);
+
+/// The job_id of a body that holds nothing else, or every fault.
+std::variant<std::string, std::vector<FieldError>> parse_job_id(std::string_view body);
 
 }  // namespace llorch

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "server/tls.h"
 
 namespace llorch {
 
@@ -41,18 +42,20 @@ class ResponseWriter {
   virtual void end() = 0;
   /// The client went away before the end.
   virtual bool closed() const = 0;
-  /// `gone` is called once, on any thread, when the client goes away before the end; at once when it has already.
+  /// `gone` is called once, on any thread, when the client goes away, or closes its sending side, before the end; at
+  /// once when it has already. In the second case what is written still arrives.
   virtual void on_close(std::function<void()> gone) = 0;
 };
 
 struct HttpOptions {
-  std::string host = "127.0.0.1";
-  int port = 8080;  // 0: a free one
+  std::string host = "127.0.0.1";   // or unix:PATH
+  int port = 8080;                  // 0: a free one
+  std::shared_ptr<TlsContext> tls;  // null: plain
   std::size_t max_header_bytes = 16 << 10;
   std::size_t max_body_bytes = 8 << 20;
-  std::size_t max_pending_bytes = 4 << 20;  // of an answer that its client does not read
-  int max_connections = 1024;
-  std::chrono::milliseconds idle_timeout{75'000};    // between the requests of a connection
+  std::size_t max_pending_bytes = 1 << 20;         // of an answer that its client does not read
+  int max_connections = 1024;                      // beyond: the longest idle one makes room, or the new one gets a 503
+  std::chrono::milliseconds idle_timeout{75'000};  // between the requests of a connection
   std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte to the end of its header
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds write_timeout{30'000};  // for any part of an answer
@@ -72,7 +75,7 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// "http://127.0.0.1:8080", with the port that was bound.
+  /// "http://127.0.0.1:8080", with the port that was bound; "https://..." or "unix:PATH".
   const std::string& uri() const;
   /// Takes no more connections or requests, lets answers under way finish within `patience`, then drops the rest.
   void stop(std::chrono::milliseconds patience);

@@ -2,23 +2,31 @@
 #include "server/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <utility>
 
 #include "base/format.h"
 
 namespace llorch {
 namespace {
 
-constexpr int kBacklog = 256;
+constexpr int kBacklog = 1024;
+constexpr std::string_view kUnixPrefix = "unix:";
 
-Error failed(const std::string& host, int port, const char* why) {
-  return errorf(ErrorCode::io, "cannot listen on {}:{}: {}", host, port, why);
+Error failed(const std::string& where, const char* why) {
+  return errorf(ErrorCode::io, "cannot listen on {}: {}", where, why);
 }
 
 /// The port that the kernel chose, or the one that was asked for.
@@ -33,33 +41,106 @@ int bound_port(int fd) {
                   : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
 }
 
-}  // namespace
+/// Closes the descriptor unless it was released.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
-Result<Listener> listen_tcp(const std::string& host, int port) {
+ private:
+  int fd_;
+};
+
+Descriptor make_socket(int family) {
+  return Descriptor(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+/// Whether a socket file is left over: it is a socket, and nobody accepts on it.
+bool is_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) {
+    return false;
+  }
+  const Descriptor probe = make_socket(AF_UNIX);
+  const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  return connected != 0 && errno == ECONNREFUSED;
+}
+
+Result<Listener> listen_unix(const std::string& path) {
+  const std::string where = std::string(kUnixPrefix) + path;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    return failed(where, "the path of a Unix socket has 1 to 107 bytes");
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  // Two workers that start at once must not each take the other's socket for a stale one: the folder is the lock.
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const Descriptor lock(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) {
+    return failed(where, std::strerror(errno));
+  }
+  if (is_stale(path, address)) {
+    ::unlink(path.c_str());
+  }
+  Descriptor fd = make_socket(AF_UNIX);
+  const bool listening = fd.get() >= 0 &&
+                         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+                         ::listen(fd.get(), kBacklog) == 0;
+  const int error = errno;
+  if (!listening) {
+    return failed(where, std::strerror(error));
+  }
+  return Listener{fd.release(), AF_UNIX, where};
+}
+
+Result<Listener> listen_tcp(const std::string& host, int port, bool tls) {
+  const bool bracket = host.find(':') != std::string::npos;  // an IPv6 address in a URI
+  const std::string shown = bracket ? "[" + host + "]" : host;
+  const std::string where = fmt::format("{}:{}", shown, port);
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   if (const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0) {
-    return failed(host, port, ::gai_strerror(error));
+    return failed(where, ::gai_strerror(error));
   }
   const int family = found->ai_family;
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  Descriptor fd = make_socket(family);
   const int on = 1;
-  const bool listening = fd >= 0 && ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-                         ::bind(fd, found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd, kBacklog) == 0;
+  const bool listening = fd.get() >= 0 && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+                         ::bind(fd.get(), found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd.get(), kBacklog) == 0;
   const int error = errno;
   ::freeaddrinfo(found);
   if (!listening) {
-    if (fd >= 0) {
-      ::close(fd);
-    }
-    return failed(host, port, std::strerror(error));
+    return failed(where, std::strerror(error));
   }
-  const bool bracket = host.find(':') != std::string::npos;  // an IPv6 address in a URI
-  const std::string shown = bracket ? "[" + host + "]" : host;
-  return Listener{fd, family, fmt::format("http://{}:{}", shown, bound_port(fd))};
+  const int taken = bound_port(fd.get());
+  return Listener{fd.release(), family, fmt::format("{}://{}:{}", tls ? "https" : "http", shown, taken)};
+}
+
+}  // namespace
+
+Result<Listener> listen_on(const std::string& host, int port, bool tls) {
+  if (host.starts_with(kUnixPrefix)) {
+    return listen_unix(host.substr(kUnixPrefix.size()));
+  }
+  return listen_tcp(host, port, tls);
+}
+
+void remove_socket_file(const std::string& host) {
+  if (host.starts_with(kUnixPrefix)) {
+    ::unlink(host.substr(kUnixPrefix.size()).c_str());
+  }
 }
 
 }  // namespace llorch

@@ -14,6 +14,7 @@ std::string_view http_reason(int status) {
       {200, "OK"},
       {202, "Accepted"},
       {400, "Bad Request"},
+      {401, "Unauthorized"},
       {404, "Not Found"},
       {405, "Method Not Allowed"},
       {408, "Request Timeout"},
@@ -23,6 +24,7 @@ std::string_view http_reason(int status) {
       {429, "Too Many Requests"},
       {431, "Request Header Fields Too Large"},
       {500, "Internal Server Error"},
+      {501, "Not Implemented"},
       {503, "Service Unavailable"},
       {504, "Gateway Timeout"},
       {507, "Insufficient Storage"},
@@ -123,7 +125,7 @@ bool Writer::closed() const {
 void Writer::on_close(std::function<void()> gone) {
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_) {
+    if (!closed_ && !left_) {
       gone_ = std::move(gone);
       return;
     }
@@ -151,20 +153,36 @@ void Writer::abandon() {
   notify();
 }
 
-void Writer::client_gone() {
+void Writer::tell_gone(bool closed) {
   std::function<void()> gone;
   {
     const std::lock_guard lock(mutex_);
     if (closed_ || ended_) {
       return;
     }
-    closed_ = true;
-    pending_.clear();
+    left_ = true;
+    if (closed) {
+      closed_ = true;
+      pending_.clear();
+    }
     gone = std::exchange(gone_, nullptr);
   }
   if (gone) {
     gone();
   }
+}
+
+void Writer::client_left() {
+  tell_gone(false);
+}
+
+void Writer::client_gone() {
+  tell_gone(true);
+}
+
+bool Writer::overflowed() const {
+  const std::lock_guard lock(mutex_);
+  return overflowed_;
 }
 
 void Writer::detach() {

@@ -38,8 +38,12 @@ class Writer final : public ResponseWriter {
   Next take(std::string& bytes);
   /// Nobody holds the writer any more: an answer that was never begun becomes a 500, one without an end is dropped.
   void abandon();
-  /// The client has gone: tells whoever answers.
+  /// The client will not ask for more, and may have gone: tells whoever answers. What is written is still sent.
+  void client_left();
+  /// The client has gone: tells whoever answers, and takes nothing more.
   void client_gone();
+  /// The client let more bytes wait than it may.
+  bool overflowed() const;
   /// The connection ends; wake is not called any more.
   void detach();
   /// Whether the connection may serve another request after this answer.
@@ -47,6 +51,7 @@ class Writer final : public ResponseWriter {
 
  private:
   void head(int status, const HttpHeaders& headers, std::string_view framing_header);
+  void tell_gone(bool closed);
   void notify();
 
   mutable std::mutex mutex_;
@@ -57,6 +62,7 @@ class Writer final : public ResponseWriter {
   std::string pending_;
   bool begun_ = false;
   bool ended_ = false;
+  bool left_ = false;
   bool closed_ = false;
   bool overflowed_ = false;
 };

@@ -68,6 +68,20 @@ TEST(Writer, SlowClientIsDropped) {
   EXPECT_EQ(gone, 2) << "told at once";
 }
 
+TEST(Writer, AClientThatLeftMayStillListen) {
+  int gone = 0;
+  Writer writer({}, 1000, nullptr);
+  writer.begin(200, {});
+  writer.client_left();
+  writer.on_close([&gone] { ++gone; });
+  EXPECT_EQ(gone, 1) << "told at once";
+  EXPECT_FALSE(writer.closed());
+  taken(writer);
+  writer.write("last");
+  writer.end();
+  EXPECT_EQ(taken(writer), "4\r\nlast\r\n0\r\n\r\n");
+}
+
 TEST(Writer, NobodyIsToldAfterTheEnd) {
   int gone = 0;
   Writer writer({}, 1000, nullptr);

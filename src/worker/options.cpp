@@ -1,4 +1,4 @@
-// The only file of the worker that includes CLI11; options.h says what it promises.
+// The command line of a worker; options.h says what it promises.
 #include "worker/options.h"
 
 #include <fmt/format.h>
@@ -13,12 +13,13 @@
 #include <string_view>
 
 #include "server/version.h"
+#include "worker/config_file.h"
 
 namespace llorch {
 namespace {
 
 constexpr int kBadArguments = 2;
-constexpr int kMaxWorkerIdBytes = 128;
+constexpr std::size_t kMaxWorkerIdBytes = 128;
 
 /// A random (version 4) UUID.
 std::string random_uuid() {
@@ -38,59 +39,125 @@ std::string check_worker_id(const std::string& id) {
   for (const char c : id) {
     printable = printable && c >= 0x20 && c < 0x7f;
   }
-  return printable ? std::string() : "must have 1 to 128 printable bytes";
+  return printable ? std::string() : fmt::format("must have 1 to {} printable bytes", kMaxWorkerIdBytes);
 }
 
-/// Options whose values are words.
-struct Words {
+std::string check_not_empty(const std::string& text) {
+  return text.empty() ? "must not be empty" : "";
+}
+
+std::string check_url(const std::string& url) {
+  const bool http = url.starts_with("http://") && url.size() > 7;
+  const bool https = url.starts_with("https://") && url.size() > 8;
+  return http || https ? "" : fmt::format("'{}' is not an http:// or https:// URL", url);
+}
+
+/// What the parser fills and finish() makes into WorkerOptions.
+struct Raw {
+  WorkerOptions o;
   std::string log_format;  // empty: by what stderr is
   std::string log_level = "info";
   std::string activations = "q8";
+  std::string api_key_file;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string config;
+  double header_timeout_s = 10;
+  double body_timeout_s = 60;
+  double idle_timeout_s = 75;
+  double write_timeout_s = 30;
 };
 
-void add_service(CLI::App& app, WorkerOptions& o) {
-  app.add_option("--worker-id", o.worker_id, "Name of this worker, 1 to 128 printable bytes (default: a random UUID)")
-      ->check(CLI::Validator(check_worker_id, "", "worker id"));
-  app.add_option("--host", o.host, "Address to listen on")->capture_default_str();
-  app.add_option("--port", o.port, "TCP port; 0 takes a free one, which the first line on stdout names")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  app.add_option("--max-tokens-out", o.max_tokens_out, "Tokens that one answer may have at most")
-      ->check(CLI::Range(1, 1 << 24))
-      ->capture_default_str();
-  app.add_option("--drain-timeout", o.drain_timeout_s, "Seconds that running requests get to finish at the end")
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str();
+/// CLI::Range lets NaN through.
+CLI::Validator seconds_in(double low, double high) {
+  const auto check = [low, high](const std::string& text) {
+    double value = 0;
+    const bool number = CLI::detail::lexical_cast(text, value);
+    return number && value >= low && value <= high
+               ? std::string()
+               : fmt::format("'{}' is not a number of seconds from {} to {}", text, low, high);
+  };
+  return CLI::Validator(check, fmt::format("SECONDS in [{} - {}]", low, high));
 }
 
-void add_model(CLI::App& app, WorkerOptions& o, Words& words) {
+template <class T>
+void add_number(CLI::App& app, const char* name, T& value, T low, T high, const char* help) {
+  app.add_option(name, value, help)->check(CLI::Range(low, high))->capture_default_str();
+}
+
+void add_seconds(CLI::App& app, const char* name, double& value, const char* help) {
+  app.add_option(name, value, help)->check(seconds_in(0.001, 1e7))->capture_default_str();
+}
+
+void add_model(CLI::App& app, Raw& raw) {
+  WorkerOptions& o = raw.o;
   app.add_option("--model", o.model,
                  "A .gguf file, a directory with config.json and *.safetensors, or builtin:haiku (the embedded model)")
-      ->required()
-      ->check(CLI::Validator([](const std::string& path) { return path.empty() ? "must not be empty" : ""; }, ""));
+      ->check(CLI::Validator(check_not_empty, "", ""));
   app.add_option("--threads", o.threads, "CPU threads (default: the physical cores allowed to the process)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--context", o.context, "Tokens that a sequence may hold (default: the model's, at most 8192)")
       ->check(CLI::Range(2, 1 << 24));
-  app.add_option("--max-sequences", o.max_sequences, "Sequences that run at once; more wait")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
   app.add_option("--kv-cache-mb", o.kv_cache_mb,
                  "MiB of KV cache (default: what --max-sequences full contexts need, at most half of free memory)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
-  app.add_option("--activations", words.activations,
+  app.add_option("--activations", raw.activations,
                  "f32: exact activations; q8: 8-bit ones where a quantised format has such a kernel")
       ->check(CLI::IsMember({"f32", "q8"}))
       ->capture_default_str();
 }
 
-void add_log(CLI::App& app, Words& words) {
-  app.add_option("--log-format", words.log_format,
+void add_service(CLI::App& app, Raw& raw) {
+  WorkerOptions& o = raw.o;
+  app.add_option("--worker-id", o.worker_id, "Name of this worker, 1 to 128 printable bytes (default: a random UUID)")
+      ->check(CLI::Validator(check_worker_id, "", "worker id"));
+  app.add_option("--host", o.http.host, "Address to listen on, or unix:PATH for a Unix socket")->capture_default_str();
+  add_number(app, "--port", o.http.port, 0, 65535,
+             "TCP port; 0 takes a free one, which the first line on stdout names");
+  app.add_option("--callback-url", o.callback_url, "Where the worker reports that it is ready (default: nowhere)")
+      ->check(CLI::Validator(check_url, "", "URL"));
+  app.add_option("--advertise-url", o.advertise_url,
+                 "The address that it reports (default: where it listens; needed with 0.0.0.0)")
+      ->check(CLI::Validator(check_not_empty, "", ""));
+  add_number(app, "--max-sequences", o.max_sequences, 1, 1024, "Requests that run at once; more wait");
+  add_number(app, "--max-queue", o.max_queue, 0, 1 << 20, "Requests that may wait; more get a 503");
+  add_number(app, "--max-tokens-out", o.max_tokens_out, 1, 1 << 24, "Tokens that one answer may have at most");
+  add_seconds(app, "--inference-timeout", o.inference_timeout_s, "Seconds after which an accepted request must end");
+  app.add_option("--drain-timeout", o.drain_timeout_s, "Seconds that accepted requests get to finish at the end")
+      ->check(seconds_in(0, 1e7))
+      ->capture_default_str();
+  app.add_option("--api-key-file", raw.api_key_file,
+                 "File with one key a line, one of which every request but /health must carry")
+      ->check(CLI::Validator(check_not_empty, "", ""));
+  app.add_option("--tls-cert", raw.tls_cert, "Certificate chain (PEM): the worker speaks HTTPS");
+  app.add_option("--tls-key", raw.tls_key, "Private key of --tls-cert (PEM)");
+}
+
+void add_limits(CLI::App& app, Raw& raw) {
+  HttpOptions& http = raw.o.http;
+  const std::size_t most = std::size_t{1} << 30U;
+  add_number(app, "--max-header-bytes", http.max_header_bytes, std::size_t{256}, most, "Bytes of a request's header");
+  add_number(app, "--max-body-bytes", http.max_body_bytes, std::size_t{256}, most, "Bytes of a request's body");
+  add_number(app, "--max-connections", http.max_connections, 1, 1 << 20,
+             "Connections at once; beyond, the longest idle one makes room");
+  add_seconds(app, "--header-timeout", raw.header_timeout_s, "Seconds from a request's first byte to its whole header");
+  add_seconds(app, "--body-timeout", raw.body_timeout_s, "Seconds from the header to the whole body");
+  add_seconds(app, "--idle-timeout", raw.idle_timeout_s, "Seconds that a connection may wait for its next request");
+  add_seconds(app, "--write-timeout", raw.write_timeout_s, "Seconds in which a client must take a part of an answer");
+  add_seconds(app, "--residency-interval", raw.o.residency_interval_s,
+              "Seconds between checks that the model is on its device");
+  add_seconds(app, "--heartbeat-timeout", raw.o.heartbeat_timeout_s,
+              "Seconds after which a step of the engine that does not end makes the worker unhealthy");
+}
+
+void add_log(CLI::App& app, Raw& raw) {
+  app.add_option("--log-format", raw.log_format,
                  "Lines on stderr: text or json (default: text on a terminal, else json)")
       ->check(CLI::IsMember({"text", "json"}));
-  app.add_option("--log-level", words.log_level, "Least level that is logged")
+  app.add_option("--log-level", raw.log_level, "Least level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
+  app.add_flag("--log-prompts", raw.o.log_prompts, "Log prompts and answers (default: never)");
 }
 
 LogLevel level_of(std::string_view name) {
@@ -102,39 +169,101 @@ LogLevel level_of(std::string_view name) {
   return static_cast<LogLevel>(i);
 }
 
+std::chrono::milliseconds ms(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+bool is_wildcard(const std::string& host) {
+  return host == "0.0.0.0" || host == "::" || host.empty();
+}
+
+Status bad(std::string message) {
+  return Error{ErrorCode::invalid_argument, std::move(message)};
+}
+
+/// What one option alone cannot say, and the files that options name.
+Status finish(const Daemon& daemon, Raw& raw) {
+  WorkerOptions& o = raw.o;
+  const bool is_unix = o.http.host.starts_with("unix:");
+  if (o.model.empty()) {
+    return bad("--model is required");
+  }
+  if (raw.tls_cert.empty() != raw.tls_key.empty()) {
+    return bad("--tls-cert and --tls-key go together");
+  }
+  if (is_unix && !raw.tls_cert.empty()) {
+    return bad("--host unix:PATH has no TLS: --tls-cert does not go with it");
+  }
+  if (!o.callback_url.empty() && o.advertise_url.empty() && is_wildcard(o.http.host)) {
+    return bad(
+        fmt::format("--callback-url with --host {} needs --advertise-url: nobody can reach that address", o.http.host));
+  }
+  if (!raw.tls_cert.empty()) {
+    LL_ASSIGN(o.http.tls, make_tls_context(raw.tls_cert, raw.tls_key));
+  }
+  if (!raw.api_key_file.empty()) {
+    LL_ASSIGN(o.keys, ApiKeys::read(raw.api_key_file));
+  }
+  o.worker_id = o.worker_id.empty() ? random_uuid() : o.worker_id;
+  const bool terminal = daemon.text_log || ::isatty(STDERR_FILENO) == 1;
+  const bool text = raw.log_format.empty() ? terminal : raw.log_format == "text";
+  o.log_format = text ? LogFormat::text : LogFormat::json;
+  o.log_level = level_of(raw.log_level);
+  o.activations = raw.activations == "f32" ? Activations::f32 : Activations::q8;
+  o.http.header_timeout = ms(raw.header_timeout_s);
+  o.http.body_timeout = ms(raw.body_timeout_s);
+  o.http.idle_timeout = ms(raw.idle_timeout_s);
+  o.http.write_timeout = ms(raw.write_timeout_s);
+  return {};
+}
+
 }  // namespace
 
 ParsedOptions parse_options(const Daemon& daemon, int argc, const char* const* argv) {
   CLI::App app("One LLM inference worker: loads a model and answers prompts over HTTP.", daemon.name);
   app.set_version_flag("--version", fmt::format("{} {}", daemon.name, kVersion));
-  app.failure_message([](const CLI::App* a, const CLI::Error& e) {
-    return fmt::format("{}: {}\n{} --help lists the options.\n", a->get_name(), e.what(), a->get_name());
-  });
-  WorkerOptions o;
-  Words words;
-  add_model(app, o, words);
-  add_service(app, o);
-  add_log(app, words);
-  const bool is_cuda = std::string_view(daemon.device) == "cuda";
+  Raw raw;
+  raw.o.model = daemon.default_model;
+  raw.o.device = daemon.device;
+  add_model(app, raw);
+  add_service(app, raw);
+  add_limits(app, raw);
+  add_log(app, raw);
+  app.add_option("--config", raw.config, "TOML file with the same names, without the dashes; the command line wins")
+      ->check(CLI::Validator(check_not_empty, "", ""));
+  const bool is_cuda = raw.o.device == "cuda";
   if (is_cuda) {
-    app.add_option("--cuda-device", o.cuda_device, "Index of the GPU")
-        ->check(CLI::Range(0, 255))
-        ->capture_default_str();
+    add_number(app, "--cuda-device", raw.o.cuda_device, 0, 255, "Index of the GPU");
   }
+  if (raw.o.device.empty()) {
+    raw.o.device = "cpu";
+    app.add_option("--device", raw.o.device, "ref, cpu, cpu:avx2, cpu:avx512, blas or cuda:N")->capture_default_str();
+  }
+  const auto refuse = [&](const std::string& message) {
+    fmt::print(stderr, "{}: {}\n{} --help lists the options.\n", daemon.name, message, daemon.name);
+    return ParsedOptions{std::nullopt, kBadArguments};
+  };
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    const int code = app.exit(e);
+  } catch (const CLI::Success& success) {  // --help, --version
+    const int code = app.exit(success);
     std::fflush(stdout);
-    return {std::nullopt, code == 0 ? 0 : kBadArguments};
+    return {std::nullopt, code};
+  } catch (const CLI::ParseError& error) {
+    return refuse(error.what());
   }
-  o.worker_id = o.worker_id.empty() ? random_uuid() : o.worker_id;
-  const bool text = words.log_format.empty() ? ::isatty(STDERR_FILENO) == 1 : words.log_format == "text";
-  o.log_format = text ? LogFormat::text : LogFormat::json;
-  o.log_level = level_of(words.log_level);
-  o.activations = words.activations == "f32" ? Activations::f32 : Activations::q8;
-  o.device = is_cuda ? fmt::format("cuda:{}", o.cuda_device) : daemon.device;
-  return {o, 0};
+  if (!raw.config.empty()) {
+    if (const Status status = apply_config_file(app, raw.config); !status.ok()) {
+      return refuse(status.error().message);
+    }
+  }
+  if (const Status status = finish(daemon, raw); !status.ok()) {
+    return refuse(status.error().message);
+  }
+  if (is_cuda) {
+    raw.o.device = fmt::format("cuda:{}", raw.o.cuda_device);
+  }
+  return {std::move(raw.o), 0};
 }
 
 }  // namespace llorch

@@ -1,4 +1,4 @@
-// The options of a worker, parsed and checked before anything else happens.
+// The options of a worker, from the command line and a TOML file, parsed and checked before anything else happens.
 #pragma once
 
 #include <cstdint>
@@ -6,30 +6,41 @@
 #include <string>
 
 #include "backend/backend.h"
+#include "server/api_keys.h"
+#include "server/http.h"
 #include "server/log.h"
 
 namespace llorch {
 
-/// What tells the three daemons apart.
+/// What tells the daemons, and the tool's `serve`, apart.
 struct Daemon {
-  const char* name;    // "llorch-cpu-candled"
-  const char* device;  // of create_backend(); "cuda": the index of --cuda-device follows
+  const char* name;                // "llorch-cpu-candled"
+  const char* device;              // of create_backend(); "cuda": the index of --cuda-device follows; "": --device
+  const char* default_model = "";  // "": --model is required
+  bool text_log = false;           // log as text whatever stderr is
 };
 
 struct WorkerOptions {
   std::string model;
   std::string worker_id;
-  std::string host = "127.0.0.1";
-  int port = 8080;
-  int threads = 0;  // 0: physical cores allowed to the process
-  int context = 0;  // 0: the model's, at most 8,192
+  HttpOptions http;
+  std::string callback_url;
+  std::string advertise_url;  // empty: where it listens
+  int threads = 0;            // 0: physical cores allowed to the process
+  int context = 0;            // 0: the model's, at most 8,192
   int max_sequences = 8;
+  int max_queue = 64;
   int max_tokens_out = 2048;
   std::int64_t kv_cache_mb = 0;  // 0: what max_sequences full contexts need
+  double inference_timeout_s = 300;
   double drain_timeout_s = 30;
+  double residency_interval_s = 60;
+  double heartbeat_timeout_s = 60;
   Activations activations = Activations::q8;
+  ApiKeys keys;
   LogFormat log_format = LogFormat::text;
   LogLevel log_level = LogLevel::info;
+  bool log_prompts = false;
   int cuda_device = 0;
 
   std::string device;  // "cpu", "cuda:1"

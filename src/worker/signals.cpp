@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
+#include <cstdlib>
+#include <utility>
 
 namespace llorch {
 namespace {
@@ -39,6 +40,22 @@ StopSignal::~StopSignal() {
   thread_.join();
 }
 
+void StopSignal::set_cleanup(std::function<void()> cleanup) {
+  const std::lock_guard lock(mutex_);
+  cleanup_ = std::move(cleanup);
+}
+
+void StopSignal::set_drains() {
+  const std::lock_guard lock(mutex_);
+  drains_ = true;
+}
+
+void StopSignal::raise() {
+  const std::lock_guard lock(mutex_);
+  stop_ = true;
+  signalled_.notify_all();
+}
+
 void StopSignal::wait() {
   std::unique_lock lock(mutex_);
   signalled_.wait(lock, [this] { return stop_; });
@@ -58,11 +75,11 @@ void StopSignal::run() {
       }
       continue;
     }
-    if (stop_) {
-      std::_Exit(kSignalBase + signal);
-    }
-    if (!drains_) {
-      std::_Exit(0);
+    if (stop_ || !drains_) {
+      if (cleanup_) {
+        cleanup_();
+      }
+      std::_Exit(stop_ ? kSignalBase + signal : 0);
     }
     stop_ = true;
     signalled_.notify_all();

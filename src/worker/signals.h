@@ -1,7 +1,6 @@
 // Signals as a thread of their own: SIGTERM and SIGINT become a call, so that no code runs in a signal handler.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -10,8 +9,7 @@
 namespace llorch {
 
 /// Make it before any other thread: threads inherit that these signals are blocked. The first signal is noted; while
-/// nothing is worth waiting for (set_drains(false), the start) it ends the process with exit code 0. The second ends
-/// the process at once.
+/// nothing is worth waiting for (the start) it ends the process with exit code 0. The second ends the process at once.
 class StopSignal {
  public:
   StopSignal();
@@ -19,16 +17,21 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
+  /// Called before a signal ends the process; on the signals' thread.
+  void set_cleanup(std::function<void()> cleanup);
   /// From here on the first signal ends wait() instead of the process.
-  void set_drains() { drains_ = true; }
+  void set_drains();
+  /// The same as a first signal; nothing after one.
+  void raise();
   /// Returns at the first signal.
   void wait();
 
  private:
   void run();
-  std::atomic<bool> drains_{false};
   std::mutex mutex_;
   std::condition_variable signalled_;
+  std::function<void()> cleanup_;
+  bool drains_ = false;
   bool stop_ = false;
   bool ending_ = false;
   std::thread thread_;

@@ -2,23 +2,37 @@
 #include "worker/worker.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <map>
 #include <memory>
+#include <new>
 
 #include "engine/loaded_model.h"
 #include "server/api.h"
 #include "server/http.h"
+#include "server/listener.h"
+#include "server/progress_bar.h"
+#include "worker/callback.h"
+#include "worker/service_manager.h"
 #include "worker/signals.h"
 
 namespace llorch {
 namespace {
 
-constexpr std::chrono::milliseconds kFlushTime{2'000};  // for the last bytes of answers that have ended
+constexpr std::chrono::milliseconds kFlushTime{400};  // for the last bytes of answers that have ended
+constexpr std::chrono::milliseconds kStepTime{300};   // for the engine's step under way, whose jobs have ended
 constexpr double kMib = 1024.0 * 1024.0;
+
+std::chrono::milliseconds ms(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
 
 int exit_code_of(ErrorCode code) {
   switch (code) {
@@ -37,11 +51,31 @@ int exit_code_of(ErrorCode code) {
   }
 }
 
+/// The contract's name for what ended a start.
+std::string name_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+      return "INVALID_REQUEST";
+    case ErrorCode::model_file:
+      return "MODEL_LOAD_FAILED";
+    case ErrorCode::out_of_memory:
+      return "INSUFFICIENT_VRAM";
+    case ErrorCode::device:
+    case ErrorCode::unsupported:
+      return "DEVICE_UNAVAILABLE";
+    case ErrorCode::io:
+      return "IO_ERROR";
+    default:
+      return "INTERNAL";
+  }
+}
+
 /// Says on stderr why the worker ends: a sentence for people, an event for machines.
 int fail(const Daemon& daemon, Log& log, const Error& error) {
   const int code = exit_code_of(error.code);
   if (log.format() == LogFormat::json) {
-    log.event(LogLevel::error, "exit", {{"exit_code", std::int64_t{code}}, {"message", error.message}});
+    log.event(LogLevel::error, "exit",
+              {{"exit_code", std::int64_t{code}}, {"code", name_of(error.code)}, {"message", error.message}});
   } else {
     fmt::print(stderr, "{}: {}\n", daemon.name, error.message);
   }
@@ -73,7 +107,30 @@ ModelInfo info_of(const LoadedModel& model) {
           .chat = chat_supported(chat_template)};
 }
 
-/// Loads with an event at every quarter.
+/// Every quarter is an event; on a terminal a bar moves in between.
+class LoadProgress {
+ public:
+  LoadProgress(const WorkerOptions& options, Api& api, Log& log)
+      : model_(&options.model), api_(&api), log_(&log), bar_(::isatty(STDERR_FILENO) == 1) {}
+
+  void operator()(double share) {
+    api_->set_progress(share);
+    for (; next_ <= 100 && share * 100 >= next_; next_ += 25) {
+      log_->event(LogLevel::info, "model_load_progress", {{"progress", std::int64_t{next_}}, {"model", *model_}});
+    }
+    if (bar_) {
+      draw_progress(share);
+    }
+  }
+
+ private:
+  const std::string* model_;
+  Api* api_;
+  Log* log_;
+  bool bar_;
+  int next_ = 0;  // per cent
+};
+
 Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   LoadOptions load;
   load.device = options.device;
@@ -81,13 +138,8 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   load.context = options.context;
   load.max_sequences = options.max_sequences;
   load.kv_cache_bytes = options.kv_cache_mb << 20U;
-  int next = 0;  // per cent
-  load.progress = [&](double share) {
-    api.set_progress(share);
-    for (; next <= 100 && share * 100 >= next; next += 25) {
-      log.event(LogLevel::info, "model_load_progress", {{"progress", std::int64_t{next}}, {"model", options.model}});
-    }
-  };
+  load.copy_files = true;
+  load.progress = LoadProgress(options, api, log);
   LL_ASSIGN(LoadedModel model, load_model(options.model, load));
   if (model.context_lowered) {
     log.event(LogLevel::warn, "context_lowered",
@@ -110,12 +162,41 @@ std::unique_ptr<Engine> make_engine(const LoadedModel& model, const WorkerOption
   return std::make_unique<Engine>(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv_blocks, engine);
 }
 
-/// Serves until a signal comes and everything under way has ended.
-void serve(const WorkerOptions& options, const LoadedModel& model, StopSignal& stop, Api& api, HttpServer& http,
-           EngineThread& engine, Log& log) {
-  stop.set_drains();
-  const ModelInfo info = info_of(model);
-  api.ready(info, *model.tokenizer, engine);
+ApiOptions api_options(const WorkerOptions& o) {
+  return {.worker_id = o.worker_id,
+          .max_tokens_out = o.max_tokens_out,
+          .jobs = {.in_flight = o.max_sequences + o.max_queue, .timeout = ms(o.inference_timeout_s)},
+          .keys = o.keys,
+          .log_prompts = o.log_prompts,
+          .heartbeat_timeout = ms(o.heartbeat_timeout_s)};
+}
+
+/// Looks every now and then whether the model still is where it must be.
+void watch_residency(const WorkerOptions& options, const Backend& backend, Api& api, Log& log) {
+  api.timers().every(ms(options.residency_interval_s), [&backend, &api, &log] {
+    const Status status = backend.check_resident();
+    api.set_resident(status.ok());
+    if (!status.ok()) {
+      log.event(LogLevel::error, "not_resident", {{"message", status.error().message}});
+    }
+  });
+}
+
+Status report_ready(const WorkerOptions& options, const ModelInfo& info, const std::string& uri, Log& log) {
+  if (options.callback_url.empty()) {
+    return {};
+  }
+  const ReadyReport report{options.worker_id, info.model_bytes,
+                           options.advertise_url.empty() ? uri : options.advertise_url};
+  return post_ready(options.callback_url, report, [&](int attempt, const std::string& why) {
+    log.event(LogLevel::warn, "callback_failed",
+              {{"attempt", std::int64_t{attempt}}, {"url", options.callback_url}, {"message", why}});
+  });
+}
+
+/// Serves until a signal, or POST /shutdown, and until everything under way has ended or its time is over.
+void serve(const WorkerOptions& options, const ModelInfo& info, StopSignal& stop, Api& api, HttpServer& http,
+           Log& log) {
   log.event(LogLevel::info, "ready",
             {{"worker_id", options.worker_id},
              {"uri", http.uri()},
@@ -123,12 +204,60 @@ void serve(const WorkerOptions& options, const LoadedModel& model, StopSignal& s
              {"backend", info.backend},
              {"context", std::int64_t{info.context}},
              {"model_mib", static_cast<double>(info.model_bytes) / kMib}});
+  notify_service_manager("READY=1\nSTATUS=serving " + info.name + " at " + http.uri());
   stop.wait();
+  notify_service_manager("STOPPING=1\nSTATUS=draining");
   log.event(LogLevel::info, "draining", {{"timeout_s", options.drain_timeout_s}});
-  api.drain();
-  engine.drain(std::chrono::milliseconds(static_cast<std::int64_t>(options.drain_timeout_s * 1000)));
+  api.drain(ms(options.drain_timeout_s));
   http.stop(kFlushTime);
+}
+
+/// As many descriptors as the system lets us have: each connection is one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Log& log) {
+  // In the order in which each may be destroyed last: the server stops before what its handler uses goes.
+  Result<LoadedModel> model = Error{ErrorCode::internal, "not loaded"};
+  std::unique_ptr<EngineThread> engine;
+  Api api(api_options(options), log, [&stop] { stop.raise(); });
+  auto http = HttpServer::start(options.http, [&api](HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
+    api.handle(std::move(request), std::move(writer));
+  });
+  if (!http.ok()) {
+    return fail(daemon, log, http.error());
+  }
+  stop.set_cleanup([&options] { remove_socket_file(options.http.host); });
+  fmt::print("llorch: listening on {}\n", (*http)->uri());
+  std::fflush(stdout);
+  model = load(options, api, log);
+  if (!model.ok()) {
+    return fail(daemon, log, model.error());
+  }
+  if (const Status status = model->backend->check_resident(); !status.ok()) {
+    return fail(daemon, log, status.error());
+  }
+  engine = std::make_unique<EngineThread>(make_engine(*model, options));
+  const ModelInfo info = info_of(*model);
+  if (const Status status = report_ready(options, info, (*http)->uri(), log); !status.ok()) {
+    return fail(daemon, log, status.error());
+  }
+  stop.set_drains();
+  api.ready(info, *model->tokenizer, *engine);
+  watch_residency(options, *model->backend, api, log);
+  serve(options, info, stop, api, **http, log);
+  if (!engine->stop(kStepTime)) {
+    log.event(LogLevel::warn, "stopped", {{"message", "the engine's step under way was left behind"}});
+    std::fflush(nullptr);
+    std::_Exit(0);  // every client has its answer; to wait for the step would break the promise of the drain timeout
+  }
   log.event(LogLevel::info, "stopped");
+  return 0;
 }
 
 }  // namespace
@@ -138,29 +267,16 @@ int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
   if (!parsed.options) {
     return parsed.exit_code;
   }
-  const WorkerOptions& options = *parsed.options;
+  raise_descriptor_limit();
   StopSignal stop;
-  Log log(options.log_format, options.log_level);
-  // In the order in which each may be destroyed last: the server stops before what its handler uses goes.
-  Result<LoadedModel> model = Error{ErrorCode::internal, "not loaded"};
-  std::unique_ptr<EngineThread> engine;
-  Api api(options.worker_id, options.max_tokens_out, log);
-  auto http = HttpServer::start({.host = options.host, .port = options.port},
-                                [&api](HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
-                                  api.handle(std::move(request), std::move(writer));
-                                });
-  if (!http.ok()) {
-    return fail(daemon, log, http.error());
+  Log log(parsed.options->log_format, parsed.options->log_level);
+  try {
+    return run(daemon, *parsed.options, stop, log);
+  } catch (const std::bad_alloc&) {
+    return fail(daemon, log, {ErrorCode::out_of_memory, "the host has too little memory"});
+  } catch (const std::exception& error) {
+    return fail(daemon, log, {ErrorCode::internal, error.what()});
   }
-  fmt::print("llorch: listening on {}\n", (*http)->uri());
-  std::fflush(stdout);
-  model = load(options, api, log);
-  if (!model.ok()) {
-    return fail(daemon, log, model.error());
-  }
-  engine = std::make_unique<EngineThread>(make_engine(*model, options));
-  serve(options, *model, stop, api, **http, *engine, log);
-  return 0;
 }
 
 }  // namespace llorch

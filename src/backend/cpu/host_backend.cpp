@@ -45,6 +45,13 @@ Memory HostBackend::memory() const {
           .kv_block_bytes = model_ ? model_->kv_block_bytes : 0};
 }
 
+Status HostBackend::check_resident() const {
+  if (model_ == nullptr) {
+    return errorf(ErrorCode::device, "{}: no model is loaded", name_);
+  }
+  return check_mapped(*model_);
+}
+
 Status HostBackend::load(const Plan& plan, const WeightSource& source, const KvShape& kv) try {
   model_.reset();
   auto model = std::make_unique<ModelMemory>();

@@ -24,6 +24,7 @@ class HostBackend : public Backend {
   bool deterministic() const override { return table_.deterministic; }
   Status verify() override;
   Memory memory() const override;
+  Status check_resident() const override;
   /// Copies the plan; matrices stay where `source` has them. On an error the backend holds no model.
   Status load(const Plan& plan, const WeightSource& source, const KvShape& kv) override;
   /// The observer runs on the caller's thread between two steps; it must not throw.

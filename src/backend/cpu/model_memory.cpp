@@ -1,5 +1,8 @@
 #include "backend/cpu/model_memory.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <variant>
 
@@ -190,7 +193,33 @@ Status take_kv(ModelMemory& model) {
   return {};
 }
 
+/// mincore() fails for a range that is not mapped.
+bool is_mapped(const std::byte* data, std::size_t size) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(data) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(data) + size + page - 1) / page * page;
+  std::vector<unsigned char> in_core((end - begin) / page);
+  return ::mincore(reinterpret_cast<void*>(begin), end - begin, in_core.data()) == 0;
+}
+
 }  // namespace
+
+Status check_mapped(const ModelMemory& model) {
+  for (std::size_t i = 0; i < model.weights.matrices.size(); ++i) {
+    const MatrixView& w = model.weights.matrices[i];
+    if (w.data != nullptr && !is_mapped(w.data, static_cast<std::size_t>(w.rows * w.row_bytes))) {
+      return errorf(ErrorCode::device, "the weight {} is not in the memory of this process",
+                    model.plan.weights[i].name);
+    }
+  }
+  for (const Buffer& buffer : model.buffers) {
+    if (!is_mapped(buffer.bytes().data(), buffer.bytes().size())) {
+      return errorf(ErrorCode::device, "a buffer of {} bytes is not in the memory of this process",
+                    buffer.bytes().size());
+    }
+  }
+  return {};
+}
 
 std::int64_t kv_block_bytes(const Plan& plan) {
   std::int64_t bytes = 0;

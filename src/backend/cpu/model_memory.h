@@ -30,6 +30,10 @@ struct ModelMemory {
 Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
                          const OpTable& table, int n_threads);
 
+/// ErrorCode::device names the first weight or buffer that is not memory of this process (any more). On a host every
+/// page of it is on the device, whether the system has written it to its swap or not.
+Status check_mapped(const ModelMemory& model);
+
 /// k and v of one block in all layers of group 0.
 std::int64_t kv_block_bytes(const Plan& plan);
 

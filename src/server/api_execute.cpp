@@ -1,0 +1,155 @@
+// POST /execute: body -> job -> tokens -> engine; api.h says on which threads.
+#include <fmt/format.h>
+
+#include <exception>
+#include <utility>
+
+#include "server/api.h"
+#include "tokenizer/chat.h"
+
+namespace llorch {
+namespace {
+
+AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) {
+  if (!request.stream) {
+    return AnswerFormat::single;
+  }
+  const bool ndjson = http.header("accept").find("application/x-ndjson") != std::string_view::npos;
+  return ndjson ? AnswerFormat::ndjson : AnswerFormat::sse;
+}
+
+/// What is logged of a prompt, where prompts are asked for.
+std::string shown_prompt(const ExecuteRequest& request) {
+  std::string text = request.prompt;
+  for (const ChatMessage& message : request.messages) {
+    text += fmt::format("[{}] {}\n", message.role, message.content);
+  }
+  return text;
+}
+
+}  // namespace
+
+struct Api::Execution {
+  ExecuteRequest body;
+  std::shared_ptr<Job> job;
+  Request request;  // for the engine
+};
+
+void Api::refuse(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id) {
+  metrics_.ended(Outcome::rejected);
+  switch (why) {
+    case Jobs::Refused::taken:
+      respond_error(writer, 409, {"CONFLICT", fmt::format("the job '{}' is in flight", job_id), true});
+      break;
+    case Jobs::Refused::draining:
+      respond_error(writer, 503, {"DRAINING", "the worker is shutting down", true}, {{"Retry-After", "1"}});
+      break;
+    default:
+      respond_error(writer, 503,
+                    {"QUEUE_FULL", fmt::format("{} requests are in flight", options_.jobs.in_flight), true},
+                    {{"Retry-After", "1"}});
+  }
+}
+
+/// On the parser's thread.
+void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer) {
+  auto parsed = parse_execute_request(http.body, {.max_tokens = options_.max_tokens_out, .vocab = info_.vocab});
+  if (const auto* errors = std::get_if<std::vector<FieldError>>(&parsed)) {
+    metrics_.ended(Outcome::rejected);
+    respond_errors(*writer, *errors);
+    return;
+  }
+  const auto execution = std::make_shared<Execution>();
+  execution->body = std::move(std::get<ExecuteRequest>(parsed));
+  const ExecuteRequest& body = execution->body;
+  const Job::Options options{.format = format_for(http, body), .keep_text = options_.log_prompts, .trace = body.trace};
+  const Jobs::Opened opened = jobs_.open(body.job_id, options, writer);
+  if (!opened.job) {
+    refuse(*writer, opened.refused, body.job_id);
+    return;
+  }
+  execution->job = opened.job;
+  prepare_.post([this, execution] { prepare(*execution); });
+}
+
+/// On the prompts' thread.
+void Api::prepare(Execution& execution) try {
+  const std::shared_ptr<Job>& job = execution.job;
+  ExecuteRequest& body = execution.body;
+  if (!job->is_lost() && (!encode(execution) || !fit(execution))) {
+    return;
+  }
+  execution.request.sampling = body.sampling;
+  execution.request.stop = body.stop;
+  execution.request.arrived = job->accepted_at();
+  log_accepted(execution);
+  const int prompt_tokens = static_cast<int>(execution.request.prompt.size());
+  if (job->trace()) {
+    traces_.keep(job->id(), job->trace());
+    job->trace()->add_request_span("tokenize", job->accepted_at(), Job::Clock::now());
+  }
+  if (job->begin({info_.name, body.sampling.seed, prompt_tokens, info_.model_bytes, utc_now()})) {
+    job->attach(*engine_, engine_->add(std::move(execution.request), job));
+  }
+} catch (const std::exception& e) {
+  execution.job->on_error({ErrorCode::internal, e.what()});
+}
+
+void Api::log_accepted(const Execution& execution) {
+  LogFields fields = {{"job_id", execution.body.job_id},
+                      {"prompt_tokens", static_cast<std::int64_t>(execution.request.prompt.size())},
+                      {"max_tokens", std::int64_t{execution.request.max_tokens}}};
+  if (options_.log_prompts) {
+    fields.emplace_back("prompt", shown_prompt(execution.body));
+  }
+  log_->event(LogLevel::info, "request_accepted", fields);
+}
+
+/// Text to tokens; false when the client was told why not.
+bool Api::encode(Execution& execution) const {
+  const ExecuteRequest& body = execution.body;
+  Request& request = execution.request;
+  request.continues_text = body.messages.empty();
+  if (body.messages.empty()) {
+    request.prompt = tokenizer_->encode(body.prompt, {.parse_special = body.parse_special, .add_special = true});
+    return true;
+  }
+  Result<std::vector<std::int32_t>> ids = encode_chat(*tokenizer_, info_.chat_template, body.messages);
+  if (!ids.ok()) {
+    execution.job->refuse({{"messages", "template", ids.error().message, ""}});
+    return false;
+  }
+  request.prompt = std::move(*ids);
+  return true;
+}
+
+/// Prompt and answer must fit into the context; false when the client was told why not.
+bool Api::fit(Execution& execution) const {
+  const ExecuteRequest& body = execution.body;
+  const char* field = body.messages.empty() ? "prompt" : "messages";
+  const std::int64_t prompt = static_cast<std::int64_t>(execution.request.prompt.size());
+  const std::int64_t room = info_.context - prompt;
+  if (prompt == 0) {
+    execution.job->refuse({{field, "min_tokens(1)", "has no token", ""}});
+    return false;
+  }
+  if (room < 1) {
+    const auto message = fmt::format("has {} tokens, which leaves no room for an answer in the context of {} tokens",
+                                     prompt, info_.context);
+    execution.job->refuse({{field, fmt::format("max_tokens({})", info_.context - 1), message, ""}});
+    return false;
+  }
+  if (body.max_tokens.value_or(1) > room) {
+    const auto message = fmt::format("must be at most {}: the prompt has {} tokens and the context holds {}", room,
+                                     prompt, info_.context);
+    const std::string value = std::to_string(*body.max_tokens);
+    execution.job->refuse({{"max_tokens", fmt::format("range(1,{})", room), message, value}});
+    return false;
+  }
+  // Where the context is the nearer limit, the engine ends at it and says so.
+  const int limit = options_.max_tokens_out;
+  execution.request.max_tokens = body.max_tokens.value_or(limit < room ? limit : 0);
+  return true;
+}
+
+}  // namespace llorch

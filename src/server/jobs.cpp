@@ -1,0 +1,115 @@
+#include "server/jobs.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+namespace llorch {
+
+Jobs::Jobs(Limits limits, Timers& timers, Metrics& metrics, Log& log)
+    : limits_(limits), timers_(&timers), metrics_(&metrics), log_(&log) {}
+
+Jobs::Opened Jobs::open(const std::string& id, Job::Options options, const std::shared_ptr<ResponseWriter>& writer) {
+  std::shared_ptr<Job> job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+      return {nullptr, Refused::draining};
+    }
+    if (entries_.contains(id)) {
+      return {nullptr, Refused::taken};
+    }
+    if (static_cast<int>(entries_.size()) >= limits_.in_flight) {
+      return {nullptr, Refused::full};
+    }
+    const std::uint64_t number = ++last_number_;
+    job = std::make_shared<Job>(id, options, writer, *metrics_,
+                                [this, id, number](const JobReport& report) { ended(id, number, report); });
+    const auto late = [weak = std::weak_ptr(job), limit = limits_.timeout] {
+      if (const auto it = weak.lock()) {
+        const double seconds = std::chrono::duration<double>(limit).count();
+        it->abort({ErrorCode::timeout, fmt::format("the request took longer than {} s", seconds)});
+      }
+    };
+    entries_[id] = {job, number, timers_->at(job->accepted_at() + limits_.timeout, late)};
+  }
+  writer->on_close([weak = std::weak_ptr(job)] {
+    if (const auto it = weak.lock()) {
+      it->abort({ErrorCode::cancelled, "the client closed the connection"});
+    }
+  });
+  return {job, Refused::no};
+}
+
+void Jobs::ended(const std::string& id, std::uint64_t number, const JobReport& report) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(id); found != entries_.end() && found->second.number == number) {
+      timers_->cancel(found->second.timer);
+      entries_.erase(found);
+    }
+    if (entries_.empty()) {
+      empty_.notify_all();
+    }
+  }
+  metrics_->ended(report.outcome);
+  if (report.outcome != Outcome::rejected) {
+    metrics_->inference_ms(report.total_ms);
+  }
+  LogFields fields = {{"job_id", id},
+                      {"outcome", std::string(to_string(report.outcome))},
+                      {"result", report.result},
+                      {"prompt_tokens", std::int64_t{report.prompt_tokens}},
+                      {"tokens_out", std::int64_t{report.tokens_out}},
+                      {"queue_ms", report.queue_ms},
+                      {"total_ms", report.total_ms}};
+  if (!report.text.empty()) {
+    fields.emplace_back("text", report.text);
+  }
+  log_->event(LogLevel::info, "request_done", fields);
+}
+
+bool Jobs::cancel(const std::string& id) {
+  std::shared_ptr<Job> job;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(id);
+    job = found == entries_.end() ? nullptr : found->second.job.lock();
+  }
+  if (job) {
+    job->abort({ErrorCode::cancelled, "cancelled on request"});
+  }
+  return job != nullptr;
+}
+
+bool Jobs::full() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(entries_.size()) >= limits_.in_flight;
+}
+
+void Jobs::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
+void Jobs::drain(std::chrono::milliseconds patience) {
+  close();
+  std::vector<std::shared_ptr<Job>> late;
+  {
+    std::unique_lock lock(mutex_);
+    if (empty_.wait_for(lock, patience, [this] { return entries_.empty(); })) {
+      return;
+    }
+    for (const auto& [id, entry] : entries_) {
+      late.push_back(entry.job.lock());
+    }
+  }
+  for (const auto& job : late) {
+    if (job) {
+      job->abort({ErrorCode::cancelled, "the worker is shutting down"});
+    }
+  }
+}
+
+}  // namespace llorch

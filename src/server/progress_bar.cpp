@@ -1,0 +1,18 @@
+#include "server/progress_bar.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+namespace llorch {
+
+void draw_progress(double done) {
+  constexpr int kWidth = 30;
+  const int filled = std::clamp(static_cast<int>(done * kWidth), 0, kWidth);
+  const std::string bar =
+      std::string(static_cast<std::size_t>(filled), '#') + std::string(static_cast<std::size_t>(kWidth - filled), '.');
+  std::fprintf(stderr, "\rloading [%s] %3.0f%%%s", bar.c_str(), 100 * done, done >= 1 ? "\r\x1b[K" : "");
+  std::fflush(stderr);
+}
+
+}  // namespace llorch
