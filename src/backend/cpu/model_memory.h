@@ -30,7 +30,4 @@ struct ModelMemory {
 Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
                          const OpTable& table, int n_threads);
 
-/// k and v of one block in all layers of group 0.
-std::int64_t kv_block_bytes(const Plan& plan);
-
 }  // namespace llorch::cpu
