@@ -31,14 +31,14 @@ int parse_and_act(int argc, char** argv) {
     return root.exit(success);
   } catch (const CLI::ParseError& error) {
     note(error.what());
-    return kBadArguments;
+    return kExitBadArguments;
   }
   for (const Verb& verb : verbs) {
     if (verb.app->parsed()) {
       return verb.action();
     }
   }
-  return kBadArguments;
+  return kExitBadArguments;
 }
 
 /// A full disk or a closed pipe shows at the latest here.
@@ -47,7 +47,7 @@ int flush_output(int code) {
     return code;
   }
   note(std::string("cannot write to standard output: ") + std::strerror(errno));
-  return code == kOk ? static_cast<int>(kIo) : code;
+  return code == kExitOk ? static_cast<int>(kExitIo) : code;
 }
 
 }  // namespace

@@ -38,22 +38,6 @@ void note(const std::string& message) {
   std::fprintf(stderr, "llorch: %s\n", message.c_str());
 }
 
-int exit_code(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
-      return kBadArguments;
-    case ErrorCode::model_file:
-      return kModelFile;
-    case ErrorCode::device:
-    case ErrorCode::out_of_memory:
-      return kDevice;
-    case ErrorCode::io:
-      return kIo;
-    default:
-      return kFailed;
-  }
-}
-
 int fail(const Error& error) {
   std::fflush(stdout);
   note(error.message);
@@ -61,7 +45,7 @@ int fail(const Error& error) {
 }
 
 int finish(const Status& status) {
-  return status.ok() ? static_cast<int>(kOk) : fail(status.error());
+  return status.ok() ? static_cast<int>(kExitOk) : fail(status.error());
 }
 
 CLI::Validator number_in(double low, double high) {

@@ -10,13 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/exit_code.h"
 #include "base/result.h"
 #include "engine/loaded_model.h"
 #include "engine/request.h"
 
 namespace llorch::cli {
-
-enum ExitCode : int { kOk = 0, kFailed = 1, kBadArguments = 2, kModelFile = 3, kDevice = 4, kIo = 5 };
 
 /// A subcommand and what it does once its arguments were parsed; the action returns an exit code.
 struct Verb {
@@ -33,7 +32,6 @@ Verb add_bench(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
 void note(const std::string& message);
-int exit_code(ErrorCode code);
 /// Notes the error's message and returns its exit code.
 int fail(const Error& error);
 /// The exit code of a Status, with the error printed.

@@ -158,7 +158,8 @@ bool Api::encode(const ExecuteRequest& request, ResponseWriter& writer, Request&
   }
   Result<std::vector<std::int32_t>> ids = encode_chat(*tokenizer_, info_.chat_template, request.messages);
   if (!ids.ok()) {
-    respond_errors(writer, {{"messages", "template", ids.error().message, ""}});
+    const char* hint = ids.error().code == ErrorCode::unsupported ? " (the field prompt)" : "";
+    respond_errors(writer, {{"messages", "template", ids.error().message + hint, ""}});
     return false;
   }
   out.prompt = std::move(*ids);

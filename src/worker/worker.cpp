@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "base/exit_code.h"
 #include "engine/loaded_model.h"
 #include "server/api.h"
 #include "server/http.h"
@@ -20,26 +21,9 @@ namespace {
 constexpr std::chrono::milliseconds kFlushTime{2'000};  // for the last bytes of answers that have ended
 constexpr double kMib = 1024.0 * 1024.0;
 
-int exit_code_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
-      return 2;
-    case ErrorCode::model_file:
-      return 3;
-    case ErrorCode::unsupported:
-    case ErrorCode::device:
-    case ErrorCode::out_of_memory:
-      return 4;
-    case ErrorCode::io:
-      return 5;
-    default:
-      return 1;
-  }
-}
-
 /// Says on stderr why the worker ends: a sentence for people, an event for machines.
 int fail(const Daemon& daemon, Log& log, const Error& error) {
-  const int code = exit_code_of(error.code);
+  const int code = exit_code(error.code);
   if (log.format() == LogFormat::json) {
     log.event(LogLevel::error, "exit", {{"exit_code", std::int64_t{code}}, {"message", error.message}});
   } else {

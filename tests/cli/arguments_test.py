@@ -80,6 +80,9 @@ class Arguments(unittest.TestCase):
         self.assertIn(b"tpu", done.stderr)
         self.assertIn(b"ref", done.stderr)
 
+    def test_a_device_that_is_not_here(self):
+        self.refused("run", HAIKU, "hello", "--device", "cuda:99", code=4, says="cuda:99")
+
     def test_a_lone_prompt_is_not_a_model(self):
         self.refused("run", "write a haiku", code=3, says="no such file")
 

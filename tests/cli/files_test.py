@@ -2,6 +2,7 @@
 written: exit code 5."""
 import os
 import pathlib
+import struct
 import sys
 import tempfile
 import unittest
@@ -10,6 +11,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import tool
 
 HAIKU = "builtin:haiku"
+
+
+def gguf_text(text):
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def gguf(architecture, tensor_type):
+    """A small GGUF, well-formed: one key, and one tensor of 32 x 32."""
+    key = gguf_text("general.architecture") + struct.pack("<I", 8) + gguf_text(architecture)
+    tensor = gguf_text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 32, tensor_type, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + key + tensor
+    return head + bytes(-len(head) % 32) + bytes(32 * 32 * 4)
 
 
 class Files(unittest.TestCase):
@@ -56,6 +69,19 @@ class Files(unittest.TestCase):
             path = self.folder / f"cut-{n}.gguf"
             path.write_bytes(data[:n])
             self.refused(path)
+
+    def test_unknown_type(self):
+        path = self.folder / "type.gguf"
+        path.write_bytes(gguf("llama", 99))
+        self.refused(path)
+
+    def test_unknown_architecture(self):
+        path = self.folder / "architecture.gguf"
+        path.write_bytes(gguf("quantum", 0))
+        for verb in (["run", path, "hello"], ["logits", path, "--tokens", "1", "--out", "/dev/null"], ["bench", path]):
+            done = tool.run(*verb)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn(b"'quantum'", done.stderr)
 
     def test_fifo(self):
         path = self.folder / "fifo.gguf"
