@@ -1,5 +1,7 @@
 // llorch: the person's tool. One verb per file; this one only picks the verb and turns faults of the command line into
 // one sentence and exit code 2.
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/version.h"
 #include "cli/options.h"
 
 namespace llorch::cli {
@@ -23,11 +26,12 @@ int parse_and_act(int argc, char** argv) {
   CLI::App root{"llorch: runs, measures and inspects language models", "llorch"};
   root.require_subcommand(1);
   root.footer(kFooter);
+  root.set_version_flag("--version", fmt::format("llorch {}", kVersion), "prints the version and ends");
   const std::vector<Verb> verbs = {add_run(root),     add_logits(root),  add_tokenize(root), add_detokenize(root),
                                    add_inspect(root), add_devices(root), add_bench(root)};
   try {
     root.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help
+  } catch (const CLI::Success& success) {  // --help, --version
     return root.exit(success);
   } catch (const CLI::ParseError& error) {
     note(error.what());

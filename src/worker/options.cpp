@@ -12,7 +12,7 @@
 #include <random>
 #include <string_view>
 
-#include "server/version.h"
+#include "base/version.h"
 
 namespace llorch {
 namespace {

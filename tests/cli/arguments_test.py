@@ -60,6 +60,9 @@ class Arguments(unittest.TestCase):
                 self.refused("run", HAIKU, *([] if option == "--tokens" else ["hello"]), option, value, says=option
                              if option != "--tokens" else "token id")
 
+    def test_version(self):
+        self.assertRegex(tool.output("--version").decode(), r"^llorch \d+\.\d+\.\d+\n$")
+
     def test_too_many_stops(self):
         self.refused("run", HAIKU, "hello", *(["--stop", "x"] * 17), says="16")
 
