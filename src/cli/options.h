@@ -39,6 +39,8 @@ int finish(const Status& status);
 
 /// Accepts a finite number in [low, high]; CLI::Range lets NaN through.
 CLI::Validator number_in(double low, double high);
+/// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals.
+CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 
 /// --device, --threads, --context, --activations.
 struct DeviceArgs {
@@ -63,7 +65,11 @@ std::uint64_t seed_of(const SamplingArgs& args);
 /// What the option parser cannot say in a validator: at most 16 stops of 1 to 256 bytes.
 Status check(const SamplingArgs& args);
 
-/// Loads a model as the options say; shows progress when stderr is a terminal, warns when the context was lowered.
+/// Notes what was odd about the tokenizer's file, a line each.
+void note_warnings(const Tokenizer& tokenizer);
+
+/// Loads a model as the options say; shows progress when stderr is a terminal, notes warnings (a lowered context, the
+/// tokenizer's).
 Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options = {});
 
 /// "1,2,3" -> ids; blanks are allowed. At least one id, each 0 to 2^31 - 1.
