@@ -15,8 +15,8 @@ namespace llorch {
 enum class ErrorCode {
   invalid_argument,  // the caller's value is out of range or malformed
   model_file,        // the checkpoint or tokenizer cannot be used: damaged, inconsistent, unknown architecture or type
-  unsupported,       // valid, but this build or device cannot do it
-  device,            // the device is absent or gave a wrong answer
+  unsupported,       // a valid model, but not for what was asked of it: a chat template that llorch does not know
+  device,            // the device is absent, cannot do what was asked, or gave a wrong answer
   out_of_memory,     // the device or host has too little memory for what was asked
   io,                // the operating system refused: open, read, bind, connect
   cancelled,

@@ -69,6 +69,14 @@ EngineOptions engine_options(const LoadedModel& model) {
 
 }  // namespace
 
+Result<std::vector<std::int32_t>> chat_ids(const LoadedModel& model, const std::vector<ChatMessage>& messages) {
+  auto ids = encode_chat(*model.tokenizer, model.files.checkpoint->chat_template, messages);
+  if (!ids.ok() && ids.error().code == ErrorCode::unsupported) {
+    return Error{ErrorCode::unsupported, ids.error().message + " (a PROMPT with --raw)"};
+  }
+  return ids;
+}
+
 Answerer::Answerer(LoadedModel& model, const SamplingArgs& args, Show show)
     : engine_(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv_blocks, engine_options(model)),
       args_(&args),

@@ -11,10 +11,15 @@
 #include "cli/options.h"
 #include "engine/engine.h"
 #include "engine/request.h"
+#include "tokenizer/chat.h"
 
 namespace llorch::cli {
 
 enum class Show : std::uint8_t { text, ids };
+
+/// Ids of the conversation in the model's chat template; when there is none, the error says that --raw takes plain
+/// text.
+Result<std::vector<std::int32_t>> chat_ids(const LoadedModel& model, const std::vector<ChatMessage>& messages);
 
 /// What one request brought.
 struct Answer {

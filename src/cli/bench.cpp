@@ -246,18 +246,18 @@ Verb add_bench(CLI::App& root) {
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
   app->add_option("-p,--prompt-tokens", args->n_prompt,
                   "tokens of the prompt (default: 512, or what the context leaves)")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(whole_in(1, 1 << 20));
   app->add_option("-n,--decode-tokens", args->n_decode, "tokens decoded one by one after it")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(whole_in(1, 1 << 20))
       ->capture_default_str();
   app->add_option("-r,--repeats", args->repeats, "repetitions; the median is reported")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_in(1, 1000))
       ->capture_default_str();
   app->add_option("--chunk", args->chunk, "prompt tokens of one batch")
-      ->check(CLI::Range(1, kMaxChunk))
+      ->check(whole_in(1, kMaxChunk))
       ->capture_default_str();
   app->add_option("--roof-mb", args->roof_mb, "MiB of memory read to measure the read roof; keep it beyond the caches")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(whole_in(1, 1 << 20))
       ->capture_default_str();
   app->add_flag("--json", args->json, "one JSON object");
   app->add_flag("--profile", args->profile,

@@ -15,8 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "tokenizer/chat.h"
-
 namespace llorch::cli {
 namespace {
 
@@ -85,8 +83,7 @@ std::optional<std::string> read_line(bool terminal) {
 /// Ids of the conversation, without its oldest exchanges when they do not fit with room for an answer.
 Result<std::vector<std::int32_t>> encode_fitting(const LoadedModel& model, std::vector<ChatMessage>& messages) {
   for (;;) {
-    LL_ASSIGN(std::vector<std::int32_t> ids,
-              encode_chat(*model.tokenizer, model.files.checkpoint->chat_template, messages));
+    LL_ASSIGN(std::vector<std::int32_t> ids, chat_ids(model, messages));
     const std::size_t first = !messages.empty() && messages[0].role == "system" ? 1 : 0;
     const auto room = static_cast<std::size_t>(model.context) / 4;
     if (ids.size() + room <= static_cast<std::size_t>(model.context) || messages.size() < first + 3) {
@@ -104,7 +101,7 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
   if (!system.empty()) {
     messages.push_back({"system", system});
   }
-  LL_TRY(encode_chat(*model.tokenizer, model.files.checkpoint->chat_template, {{"user", "hello"}}));
+  LL_TRY(chat_ids(model, {{"user", "hello"}}));
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) {
     std::setlocale(LC_CTYPE, "");

@@ -30,11 +30,11 @@ std::string verify(const DeviceInfo& device) {
 
 int devices(const DevicesArgs& args) {
   auto list = nlohmann::json::array();
-  int code = kOk;
+  int code = kExitOk;
   for (const DeviceInfo& device : list_devices()) {
     const std::string state = verify(device);
     if (device.available && state != "ok") {
-      code = kDevice;
+      code = kExitDevice;
     }
     if (args.json) {
       list.push_back({{"name", device.name},

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "checkpoint/layout.h"
 #include "cli/options.h"
 
 namespace llorch::cli {
@@ -59,6 +60,9 @@ Result<Facts> gather(const InspectArgs& args) {
   const auto tokenizer = make_tokenizer(*facts.files.checkpoint);
   facts.tokenizer = tokenizer.ok() ? fmt::format("{}, {} tokens", (*tokenizer)->kind(), (*tokenizer)->vocab_size())
                                    : "none: " + tokenizer.error().message;
+  if (tokenizer.ok()) {
+    note_warnings(**tokenizer);
+  }
   const auto plan = plan_of(*facts.files.checkpoint, args.context);
   if (plan.ok()) {
     facts.spec = to_string(plan->spec);
@@ -111,8 +115,8 @@ void print(const Facts& facts) {
   }
   fmt::print("\ntensors\n");
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    fmt::print("  {:<44} {:<6} {:>14} bytes  [{}]\n", name, format_of(tensor.type).name, tensor.data.size(),
-               fmt::join(tensor.shape, ", "));
+    fmt::print("  {:<44} {:<6} {:>14} bytes  {}\n", name, format_of(tensor.type).name, tensor.data.size(),
+               shape_text(tensor.shape));
   }
   fmt::print("\ntypes\n");
   for (const auto& [type, total] : totals_by_type(checkpoint)) {
@@ -143,7 +147,7 @@ Verb add_inspect(CLI::App& root) {
   CLI::App* app = root.add_subcommand("inspect", "Shows metadata, tensors, tokenizer, spec and plan of a model");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
   app->add_option("--context", args->context, "tokens, for choices made at load; 0: the model's, at most 8192")
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(whole_in(0, 1 << 24))
       ->capture_default_str();
   app->add_flag("--json", args->json, "one JSON object");
   return {app, [args] { return finish(inspect(*args)); }};

@@ -1,5 +1,7 @@
 // llorch: the person's tool. One verb per file; this one only picks the verb and turns faults of the command line into
 // one sentence and exit code 2.
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/version.h"
 #include "cli/options.h"
 
 namespace llorch::cli {
@@ -23,22 +26,23 @@ int parse_and_act(int argc, char** argv) {
   CLI::App root{"llorch: runs, measures and inspects language models", "llorch"};
   root.require_subcommand(1);
   root.footer(kFooter);
+  root.set_version_flag("--version", fmt::format("llorch {}", kVersion), "prints the version and ends");
   const std::vector<Verb> verbs = {add_run(root),     add_logits(root),  add_tokenize(root), add_detokenize(root),
                                    add_inspect(root), add_devices(root), add_bench(root)};
   try {
     root.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help
+  } catch (const CLI::Success& success) {  // --help, --version
     return root.exit(success);
   } catch (const CLI::ParseError& error) {
     note(error.what());
-    return kBadArguments;
+    return kExitBadArguments;
   }
   for (const Verb& verb : verbs) {
     if (verb.app->parsed()) {
       return verb.action();
     }
   }
-  return kBadArguments;
+  return kExitBadArguments;
 }
 
 /// A full disk or a closed pipe shows at the latest here.
@@ -47,7 +51,7 @@ int flush_output(int code) {
     return code;
   }
   note(std::string("cannot write to standard output: ") + std::strerror(errno));
-  return code == kOk ? static_cast<int>(kIo) : code;
+  return code == kExitOk ? static_cast<int>(kExitIo) : code;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/format.h"
+#include "checkpoint/printable.h"
 #include "server/progress_bar.h"
 
 namespace llorch::cli {
@@ -19,35 +20,12 @@ namespace {
 
 constexpr std::size_t kMaxStops = 16;
 constexpr std::size_t kMaxStopBytes = 256;
-
-/// A decimal uint64; CLI11 itself lets "-1" wrap around.
-std::string check_seed(std::string& text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole ? std::string() : fmt::format("must be a whole number from 0 to 2^64 - 1, not '{}'", text);
-}
+constexpr std::size_t kWarningBytes = 1000;  // it may quote tokens of the file
 
 }  // namespace
 
 void note(const std::string& message) {
   std::fprintf(stderr, "llorch: %s\n", message.c_str());
-}
-
-int exit_code(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
-      return kBadArguments;
-    case ErrorCode::model_file:
-      return kModelFile;
-    case ErrorCode::device:
-    case ErrorCode::out_of_memory:
-      return kDevice;
-    case ErrorCode::io:
-      return kIo;
-    default:
-      return kFailed;
-  }
 }
 
 int fail(const Error& error) {
@@ -57,7 +35,7 @@ int fail(const Error& error) {
 }
 
 int finish(const Status& status) {
-  return status.ok() ? static_cast<int>(kOk) : fail(status.error());
+  return status.ok() ? static_cast<int>(kExitOk) : fail(status.error());
 }
 
 CLI::Validator number_in(double low, double high) {
@@ -72,15 +50,27 @@ CLI::Validator number_in(double low, double high) {
   return CLI::Validator(check_number, fmt::format("{} to {}", low, high), "number_in");
 }
 
+CLI::Validator whole_in(std::uint64_t low, std::uint64_t high) {
+  const auto check_number = [low, high](std::string& text) -> std::string {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
+      return {};
+    }
+    return fmt::format("must be a whole number from {} to {}, not '{}'", low, high, text);
+  };
+  return CLI::Validator(check_number, fmt::format("{} to {}", low, high), "whole_in");
+}
+
 void add_device_options(CLI::App& app, DeviceArgs& args) {
   app.add_option("--device", args.device,
                  "ref, cpu (the best this processor has), cpu:avx2, cpu:avx512, blas, cuda:N; see `llorch devices`")
       ->capture_default_str();
   app.add_option("--threads", args.threads, "threads of the backend; 0: the physical cores allowed to the process")
-      ->check(CLI::Range(0, 1024))
+      ->check(whole_in(0, 1024))
       ->capture_default_str();
   app.add_option("--context", args.context, "tokens a sequence may hold; 0: the model's, at most 8192")
-      ->check(CLI::Range(0, 1 << 24))
+      ->check(whole_in(0, 1 << 24))
       ->capture_default_str();
   app.add_option("--activations", args.activations,
                  "q8: 8-bit activations where a quantised format has such a kernel; f32: exact")
@@ -95,7 +85,7 @@ void add_sampling_options(CLI::App& app, SamplingArgs& args) {
       ->check(number_in(0, 2))
       ->default_str("0.8");
   app.add_option("--top-k", p.top_k, "draw among the K likeliest tokens; 0: off")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_in(0, INT32_MAX))
       ->capture_default_str();
   app.add_option("--top-p", p.top_p, "draw among the likeliest tokens that sum up to P; 1: off")
       ->check(number_in(0, 1))
@@ -113,9 +103,9 @@ void add_sampling_options(CLI::App& app, SamplingArgs& args) {
       ->check(number_in(-2, 2))
       ->capture_default_str();
   args.seed = app.add_option("--seed", p.seed, "of the random draws; default: drawn anew each time")
-                  ->check(CLI::Validator(check_seed, "", "seed"));
+                  ->check(whole_in(0, UINT64_MAX));
   app.add_option("--max-tokens", args.max_tokens, "tokens of an answer; 0: as many as the context allows")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_in(0, INT32_MAX))
       ->capture_default_str();
   app.add_option("--stop", args.stop, "text that ends the answer and is not printed; up to 16 times, 1 to 256 bytes")
       ->allow_extra_args(false);
@@ -142,6 +132,12 @@ Status check(const SamplingArgs& args) {
   return {};
 }
 
+void note_warnings(const Tokenizer& tokenizer) {
+  for (const std::string& warning : tokenizer.warnings()) {
+    note("warning: " + printable(warning, kWarningBytes));
+  }
+}
+
 Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options) {
   options.device = args.device;
   options.backend.n_threads = args.threads;
@@ -153,6 +149,9 @@ Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOp
   LL_ASSIGN(LoadedModel model, load_model(path, options));
   if (model.context_lowered) {
     note(fmt::format("warning: --context {} is more than the model's; {} is used", args.context, model.context));
+  }
+  if (model.tokenizer != nullptr) {
+    note_warnings(*model.tokenizer);
   }
   return model;
 }

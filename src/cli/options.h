@@ -10,13 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/exit_code.h"
 #include "base/result.h"
 #include "engine/loaded_model.h"
 #include "engine/request.h"
 
 namespace llorch::cli {
-
-enum ExitCode : int { kOk = 0, kFailed = 1, kBadArguments = 2, kModelFile = 3, kDevice = 4, kIo = 5 };
 
 /// A subcommand and what it does once its arguments were parsed; the action returns an exit code.
 struct Verb {
@@ -33,7 +32,6 @@ Verb add_bench(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
 void note(const std::string& message);
-int exit_code(ErrorCode code);
 /// Notes the error's message and returns its exit code.
 int fail(const Error& error);
 /// The exit code of a Status, with the error printed.
@@ -41,6 +39,8 @@ int finish(const Status& status);
 
 /// Accepts a finite number in [low, high]; CLI::Range lets NaN through.
 CLI::Validator number_in(double low, double high);
+/// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals.
+CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 
 /// --device, --threads, --context, --activations.
 struct DeviceArgs {
@@ -65,7 +65,11 @@ std::uint64_t seed_of(const SamplingArgs& args);
 /// What the option parser cannot say in a validator: at most 16 stops of 1 to 256 bytes.
 Status check(const SamplingArgs& args);
 
-/// Loads a model as the options say; shows progress when stderr is a terminal, warns when the context was lowered.
+/// Notes what was odd about the tokenizer's file, a line each.
+void note_warnings(const Tokenizer& tokenizer);
+
+/// Loads a model as the options say; shows progress when stderr is a terminal, notes warnings (a lowered context, the
+/// tokenizer's).
 Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options = {});
 
 /// "1,2,3" -> ids; blanks are allowed. At least one id, each 0 to 2^31 - 1.

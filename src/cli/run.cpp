@@ -11,7 +11,6 @@
 #include "cli/answer.h"
 #include "cli/conversation.h"
 #include "cli/options.h"
-#include "tokenizer/chat.h"
 
 namespace llorch::cli {
 namespace {
@@ -79,7 +78,7 @@ Result<Prompt> make_prompt(const RunArgs& args, const LoadedModel& model) {
       messages.push_back({"system", args.system});
     }
     messages.push_back({"user", args.prompt});
-    LL_ASSIGN(prompt.ids, encode_chat(tokenizer, model.files.checkpoint->chat_template, messages));
+    LL_ASSIGN(prompt.ids, chat_ids(model, messages));
     return prompt;
   }
   if (prompt.ids.empty()) {

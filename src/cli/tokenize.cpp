@@ -37,10 +37,11 @@ Result<OpenTokenizer> open_tokenizer(const std::string& path) {
   OpenTokenizer open;
   if (path.ends_with(".json")) {
     LL_ASSIGN(open.tokenizer, load_tokenizer_json(path));
-    return open;
+  } else {
+    LL_ASSIGN(open.files, open_model(path));
+    LL_ASSIGN(open.tokenizer, make_tokenizer(*open.files.checkpoint));
   }
-  LL_ASSIGN(open.files, open_model(path));
-  LL_ASSIGN(open.tokenizer, make_tokenizer(*open.files.checkpoint));
+  note_warnings(*open.tokenizer);
   return open;
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "backend/kv_bytes.h"
 #include "base/format.h"
 #include "engine/builtin_haiku.h"
 #include "engine/kv_pool.h"
@@ -45,17 +46,11 @@ Result<Planned> plan_for(const Checkpoint& checkpoint, int context) {
   return planned;
 }
 
-/// k and v of kKvBlock tokens in every layer, as floats.
-std::int64_t kv_block_bytes(const ModelSpec& spec) {
-  std::int64_t floats = 0;
-  for (const LayerSpec& layer : spec.layers) {
-    floats += std::int64_t{2} * kKvBlock * layer.n_kv_heads * layer.head_dim;
-  }
-  return floats * static_cast<std::int64_t>(sizeof(float));
-}
-
 Result<int> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory) {
-  const std::int64_t block_bytes = kv_block_bytes(plan.spec);
+  std::int64_t block_bytes = 0;  // of a block in every group
+  for (int group = 0; group < plan.n_kv_groups; ++group) {
+    block_bytes += kv_block_bytes(plan, group);
+  }
   const std::int64_t full = std::int64_t{options.max_sequences} * KvPool::blocks_for(context);
   std::int64_t blocks = options.kv_cache_bytes / block_bytes;
   if (options.kv_cache_bytes <= 0) {

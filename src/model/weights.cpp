@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "base/threads.h"
+#include "checkpoint/layout.h"
 #include "model/family.h"
 #include "model/finite.h"
 
@@ -40,10 +41,6 @@ class CheckpointWeights : public WeightSource {
  private:
   std::vector<const Tensor*> tensors_;  // by WeightId
 };
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
 
 Result<const Tensor*> find_weight(const ModelSource& source, const WeightDecl& decl) {
   const Tensor* tensor = source.tensor(decl.name);

@@ -116,7 +116,8 @@ bool Api::encode(Execution& execution) const {
   }
   Result<std::vector<std::int32_t>> ids = encode_chat(*tokenizer_, info_.chat_template, body.messages);
   if (!ids.ok()) {
-    execution.job->refuse({{"messages", "template", ids.error().message, ""}});
+    const char* hint = ids.error().code == ErrorCode::unsupported ? " (the field prompt)" : "";
+    execution.job->refuse({{"messages", "template", ids.error().message + hint, ""}});
     return false;
   }
   request.prompt = std::move(*ids);

@@ -27,7 +27,7 @@ std::string quote(std::string_view text) {
 Result<std::int32_t> control_token(const Tokenizer& tokenizer, const std::string& text) {
   const auto id = tokenizer.find(text);
   if (!id || !tokenizer.is_special(*id)) {
-    return errorf(ErrorCode::unsupported, "the chat template needs the control token '{}', which the vocabulary lacks",
+    return errorf(ErrorCode::model_file, "the chat template needs the control token '{}', which the vocabulary lacks",
                   text);
   }
   return *id;
@@ -35,10 +35,8 @@ Result<std::int32_t> control_token(const Tokenizer& tokenizer, const std::string
 
 Result<std::int32_t> role_token(const Tokenizer& tokenizer, const std::string& role) {
   if (role != "system" && role != "user" && role != "assistant") {
-    return errorf(ErrorCode::unsupported,
-                  "the role '{}' is unknown to the chat template (known are system, user, assistant); use --raw or "
-                  "prompt for text of another form",
-                  quote(role));
+    return errorf(ErrorCode::invalid_argument,
+                  "the role '{}' is unknown to the chat template (known are system, user, assistant)", quote(role));
   }
   return control_token(tokenizer, "<|" + role + "|>");
 }
@@ -52,10 +50,10 @@ bool chat_supported(std::string_view chat_template) {
 Result<std::vector<std::int32_t>> encode_chat(const Tokenizer& tokenizer, std::string_view chat_template,
                                               const std::vector<ChatMessage>& messages) {
   if (chat_template.empty()) {
-    return errorf(ErrorCode::unsupported, "this model has no chat template; use --raw or prompt");
+    return errorf(ErrorCode::unsupported, "this model has no chat template; send plain text instead");
   }
   if (!chat_supported(chat_template)) {
-    return errorf(ErrorCode::unsupported, "the chat template '{}' is not supported yet; use --raw or prompt",
+    return errorf(ErrorCode::unsupported, "the chat template '{}' is not supported yet; send plain text instead",
                   quote(chat_template));
   }
   LL_ASSIGN(const std::int32_t end, control_token(tokenizer, "<|end|>"));

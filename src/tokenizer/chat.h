@@ -20,8 +20,9 @@ struct ChatMessage {
 /// True when messages can be rendered for this template (today: the embedded model's own).
 bool chat_supported(std::string_view chat_template);
 
-/// Ids of the conversation with the assistant's turn opened. A template that is not supported, or a role that it does
-/// not know, is an error (ErrorCode::unsupported) that names it and suggests raw prompts.
+/// Ids of the conversation with the assistant's turn opened. A template that is absent or not supported is
+/// ErrorCode::unsupported, and the message ends with "send plain text instead": callers append how that is done with
+/// them. A role that it does not know is ErrorCode::invalid_argument.
 Result<std::vector<std::int32_t>> encode_chat(const Tokenizer& tokenizer, std::string_view chat_template,
                                               const std::vector<ChatMessage>& messages);
 

@@ -12,13 +12,13 @@
 #include <random>
 #include <string_view>
 
-#include "server/version.h"
+#include "base/exit_code.h"
+#include "base/version.h"
 #include "worker/config_file.h"
 
 namespace llorch {
 namespace {
 
-constexpr int kBadArguments = 2;
 constexpr std::size_t kMaxWorkerIdBytes = 128;
 
 /// A random (version 4) UUID.
@@ -241,7 +241,7 @@ ParsedOptions parse_options(const Daemon& daemon, int argc, const char* const* a
   }
   const auto refuse = [&](const std::string& message) {
     fmt::print(stderr, "{}: {}\n{} --help lists the options.\n", daemon.name, message, daemon.name);
-    return ParsedOptions{std::nullopt, kBadArguments};
+    return ParsedOptions{std::nullopt, kExitBadArguments};
   };
   try {
     app.parse(argc, argv);

@@ -14,6 +14,7 @@
 #include <memory>
 #include <new>
 
+#include "base/exit_code.h"
 #include "engine/loaded_model.h"
 #include "server/api.h"
 #include "server/http.h"
@@ -34,34 +35,17 @@ std::chrono::milliseconds ms(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-int exit_code_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::invalid_argument:
-      return 2;
-    case ErrorCode::model_file:
-      return 3;
-    case ErrorCode::unsupported:
-    case ErrorCode::device:
-    case ErrorCode::out_of_memory:
-      return 4;
-    case ErrorCode::io:
-      return 5;
-    default:
-      return 1;
-  }
-}
-
 /// The contract's name for what ended a start.
 std::string name_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid_argument:
       return "INVALID_REQUEST";
     case ErrorCode::model_file:
+    case ErrorCode::unsupported:
       return "MODEL_LOAD_FAILED";
     case ErrorCode::out_of_memory:
       return "INSUFFICIENT_VRAM";
     case ErrorCode::device:
-    case ErrorCode::unsupported:
       return "DEVICE_UNAVAILABLE";
     case ErrorCode::io:
       return "IO_ERROR";
@@ -72,7 +56,7 @@ std::string name_of(ErrorCode code) {
 
 /// Says on stderr why the worker ends: a sentence for people, an event for machines.
 int fail(const Daemon& daemon, Log& log, const Error& error) {
-  const int code = exit_code_of(error.code);
+  const int code = exit_code(error.code);
   if (log.format() == LogFormat::json) {
     log.event(LogLevel::error, "exit",
               {{"exit_code", std::int64_t{code}}, {"code", name_of(error.code)}, {"message", error.message}});

@@ -17,6 +17,7 @@ BAD_RUN_OPTIONS = [
     ("--context", "-1"), ("--activations", "f16"), ("--tokens", ""), ("--tokens", "1,x"), ("--tokens", "-1"),
     ("--tokens", "99999999999"), ("--tokens", "1,,x"), ("--no-such-option", "1"),
 ]
+WHOLE_NUMBERS = {"--max-tokens": 2**31 - 1, "--top-k": 2**31 - 1, "--threads": 1024, "--context": 2**24, "--seed": 2**64 - 1}
 
 
 class Arguments(unittest.TestCase):
@@ -60,11 +61,21 @@ class Arguments(unittest.TestCase):
                 self.refused("run", HAIKU, *([] if option == "--tokens" else ["hello"]), option, value, says=option
                              if option != "--tokens" else "token id")
 
+    def test_whole_numbers_say_what_is_allowed(self):
+        for option, most in WHOLE_NUMBERS.items():
+            for value in ("-1", str(most + 1), "0x10", "1e3", "2.0", "99999999999999999999999999"):
+                with self.subTest(option=option, value=value):
+                    self.refused("run", HAIKU, "hello", option, value,
+                                 says=f"{option}: must be a whole number from 0 to {most}, not '{value}'")
+
+    def test_version(self):
+        self.assertRegex(tool.output("--version").decode(), r"^llorch \d+\.\d+\.\d+\n$")
+
     def test_too_many_stops(self):
         self.refused("run", HAIKU, "hello", *(["--stop", "x"] * 17), says="16")
 
     def test_values_out_of_range_elsewhere(self):
-        self.refused("bench", HAIKU, "-p", "0")
+        self.refused("bench", HAIKU, "-p", "0", says="from 1 to 1048576")
         self.refused("bench", HAIKU, "-n", "x")
         self.refused("bench", HAIKU, "-r", "0")
         self.refused("logits", HAIKU, "--tokens", "1", "--out", "/dev/null", "--chunk", "0", says="--chunk")
@@ -79,6 +90,9 @@ class Arguments(unittest.TestCase):
         self.assertIn(done.returncode, (2, 4), done.stderr)
         self.assertIn(b"tpu", done.stderr)
         self.assertIn(b"ref", done.stderr)
+
+    def test_a_device_that_is_not_here(self):
+        self.refused("run", HAIKU, "hello", "--device", "cuda:99", code=4, says="cuda:99")
 
     def test_a_lone_prompt_is_not_a_model(self):
         self.refused("run", "write a haiku", code=3, says="no such file")

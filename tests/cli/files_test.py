@@ -1,7 +1,9 @@
 """Models that cannot be used: exit code 3, one sentence that names the file, and never a hang. Output that cannot be
 written: exit code 5."""
+import json
 import os
 import pathlib
+import struct
 import sys
 import tempfile
 import unittest
@@ -10,6 +12,18 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import tool
 
 HAIKU = "builtin:haiku"
+
+
+def gguf_text(text):
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def gguf(architecture, tensor_type):
+    """A small GGUF, well-formed: one key, and one tensor of 32 x 32."""
+    key = gguf_text("general.architecture") + struct.pack("<I", 8) + gguf_text(architecture)
+    tensor = gguf_text("token_embd.weight") + struct.pack("<IQQIQ", 2, 32, 32, tensor_type, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + key + tensor
+    return head + bytes(-len(head) % 32) + bytes(32 * 32 * 4)
 
 
 class Files(unittest.TestCase):
@@ -57,6 +71,19 @@ class Files(unittest.TestCase):
             path.write_bytes(data[:n])
             self.refused(path)
 
+    def test_unknown_type(self):
+        path = self.folder / "type.gguf"
+        path.write_bytes(gguf("llama", 99))
+        self.refused(path)
+
+    def test_unknown_architecture(self):
+        path = self.folder / "architecture.gguf"
+        path.write_bytes(gguf("quantum", 0))
+        for verb in (["run", path, "hello"], ["logits", path, "--tokens", "1", "--out", "/dev/null"], ["bench", path]):
+            done = tool.run(*verb)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn(b"'quantum'", done.stderr)
+
     def test_fifo(self):
         path = self.folder / "fifo.gguf"
         os.mkfifo(path)
@@ -67,6 +94,31 @@ class Files(unittest.TestCase):
         path.write_text('{"model": {"type": "Quantum"}}')
         done = tool.run("tokenize", path, "hello")
         self.assertEqual(done.returncode, 3, done.stderr)
+
+    def test_warnings_are_told_and_change_nothing(self):
+        plain = tool.ROOT / "models/haiku/hf/tokenizer.json"
+        odd = self.folder / "tokenizer.json"
+        odd.write_text(json.dumps({**json.loads(plain.read_text()), "truncation": {"max_length": 8}}))
+        for verb in (["tokenize", odd, "an old pond"], ["detokenize", odd, "1,2"]):
+            done = tool.run(*verb)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stderr.decode().count("\n"), 1, done.stderr)
+            self.assertRegex(done.stderr.decode(), "^llorch: warning: .*truncation is not applied")
+        quiet = tool.run("tokenize", plain, "an old pond")
+        self.assertEqual(quiet.stderr, b"")
+        self.assertEqual(quiet.stdout, tool.run("tokenize", odd, "an old pond").stdout)
+
+    def test_warnings_of_a_model(self):
+        folder = self.folder / "model"
+        folder.mkdir()
+        for source in (tool.ROOT / "models/haiku/hf").iterdir():
+            (folder / source.name).write_bytes(source.read_bytes())
+        tokenizer = json.loads((folder / "tokenizer.json").read_text())
+        (folder / "tokenizer.json").write_text(json.dumps({**tokenizer, "padding": {}}))
+        for verb in (["run", folder, "hello", "--max-tokens", 1], ["inspect", folder]):
+            done = tool.run(*verb)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stderr.decode(), "^llorch: warning: .*padding is not applied.*\n$")
 
     def test_output_that_cannot_be_written(self):
         done = tool.run("logits", HAIKU, "--tokens", "1", "--out", self.folder / "no/such/folder", "--context", 64)

@@ -127,8 +127,11 @@ class Run(unittest.TestCase):
         if not model.is_file():
             self.skipTest(f"{model} does not exist")
         done = tool.run("run", model, "hello")
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn(b"raw", done.stderr)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(b"--raw", done.stderr)
+        conversation = tool.run("run", model)
+        self.assertEqual(conversation.returncode, 3, conversation.stderr)
+        self.assertIn(b"--raw", conversation.stderr)
 
     def test_prompt_longer_than_the_context(self):
         done = tool.run("run", HAIKU, "--raw", "pond " * 100, "--context", 16)

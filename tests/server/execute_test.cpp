@@ -6,6 +6,7 @@
 #include <set>
 
 #include "server/daemon.h"
+#include "support/testdata.h"
 
 namespace llorch::testing {
 namespace {
@@ -82,6 +83,15 @@ TEST_F(Execute, MessagesGoThroughTheTemplate) {
   EXPECT_EQ(all.back()["stop_reason"], "EOS");
   EXPECT_FALSE(text_of(all).empty());
   EXPECT_EQ(text_of(all).find("<|"), std::string::npos);
+}
+
+TEST(ExecuteWithoutChat, MessagesAreRefusedAndPromptIsNamed) {
+  Daemon daemon({"--model", data_dir() + "/families/llama/model.gguf", "--port", "0", "--threads", "1"});
+  daemon.wait_ready();
+  const Answer answer = daemon.execute({{"job_id", "j"}, {"messages", {{{"role", "user"}, {"content", "hello"}}}}});
+  EXPECT_EQ(answer.status, 400);
+  const std::string message = answer.json()["errors"][0]["message"];
+  EXPECT_TRUE(message.ends_with("send plain text instead (the field prompt)")) << message;
 }
 
 TEST_F(Execute, EqualSeedsGiveEqualBytes) {

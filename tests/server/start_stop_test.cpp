@@ -7,6 +7,8 @@
 #include <regex>
 
 #include "server/daemon.h"
+#include "support/gguf_writer.h"
+#include "support/testdata.h"
 
 namespace llorch::testing {
 namespace {
@@ -101,6 +103,21 @@ TEST(Start, DamagedModelIsNamed) {
   EXPECT_EQ(daemon.wait_exit(), 3);
   EXPECT_NE(daemon.errors().find("llorch-cpu-candled: "), std::string::npos);
   EXPECT_NE(daemon.errors().find(path), std::string::npos);
+  ::unlink(path.c_str());
+}
+
+TEST(Start, ModelsThatCannotBeUsed) {
+  const std::string data(32 * 32 * 4, '\0');
+  const auto model = [&data](const char* architecture, std::uint32_t type) {
+    return GgufWriter().text("general.architecture", architecture).tensor("a.weight", {32, 32}, type, data).bytes();
+  };
+  const std::string path = ::testing::TempDir() + "/unusable.gguf";
+  for (const auto& [bytes, says] : {std::pair{model("quantum", 0), "'quantum'"}, {model("llama", 99), "type 99"}}) {
+    write_file(path, bytes);
+    Daemon daemon({"--model", path, "--port", "0"});
+    EXPECT_EQ(daemon.wait_exit(), 3);
+    EXPECT_NE(daemon.errors().find(says), std::string::npos) << daemon.errors();
+  }
   ::unlink(path.c_str());
 }
 

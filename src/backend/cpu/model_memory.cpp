@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "backend/cpu/host_memory.h"
+#include "backend/kv_bytes.h"
 #include "base/format.h"
 #include "quant/formats.h"
 
@@ -22,7 +23,7 @@ std::size_t aligned(std::size_t bytes) {
 Status check_matrix(const MatrixView& w, const WeightDecl& decl) {
   const Format* format = find_format(static_cast<std::uint32_t>(w.type));
   if (format == nullptr) {
-    return errorf(ErrorCode::unsupported, "{}: the type {} cannot be decoded", decl.name,
+    return errorf(ErrorCode::model_file, "{}: the type {} cannot be decoded", decl.name,
                   static_cast<std::uint32_t>(w.type));
   }
   if (w.rows != decl.rows || w.cols != decl.cols || w.data == nullptr) {
@@ -132,11 +133,9 @@ Sizes sizes_of(const ModelMemory& model, const OpTable& table) {
     row = std::max(row, static_cast<std::size_t>(w.cols) * kFloat);
   }
   sizes.scratch = aligned(std::max({kScratchBytes, table.scratch_bytes, row}));
-  for (const Step& step : model.plan.steps) {
-    if (const auto* op = std::get_if<RopeStoreOp>(&step.op)) {
-      sizes.kv += std::size_t{2} * static_cast<std::size_t>(kv.n_blocks[static_cast<std::size_t>(op->kv_group)]) *
-                  kKvBlock * static_cast<std::size_t>(op->n_kv_heads) * static_cast<std::size_t>(op->head_dim) * kFloat;
-    }
+  for (int group = 0; group < model.plan.n_kv_groups; ++group) {
+    const auto n_blocks = static_cast<std::size_t>(kv.n_blocks[static_cast<std::size_t>(group)]);
+    sizes.kv += n_blocks * static_cast<std::size_t>(kv_block_bytes(model.plan, group));
   }
   return sizes;
 }
@@ -221,16 +220,6 @@ Status check_mapped(const ModelMemory& model) {
   return {};
 }
 
-std::int64_t kv_block_bytes(const Plan& plan) {
-  std::int64_t bytes = 0;
-  for (const Step& step : plan.steps) {
-    if (const auto* op = std::get_if<RopeStoreOp>(&step.op); op != nullptr && op->kv_group == 0) {
-      bytes += std::int64_t{2} * kKvBlock * op->n_kv_heads * op->head_dim * static_cast<std::int64_t>(kFloat);
-    }
-  }
-  return bytes;
-}
-
 Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
                          const OpTable& table, int n_threads) {
   model.plan = plan;
@@ -247,7 +236,7 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
   LL_TRY(take_workspace(model, sizes, n_threads));
   LL_TRY(take_kv(model));
   model.held_bytes += static_cast<std::int64_t>(needed);
-  model.kv_block_bytes = kv_block_bytes(plan);
+  model.kv_block_bytes = kv_block_bytes(plan, 0);
   return {};
 }
 

@@ -34,7 +34,4 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
 /// page of it is on the device, whether the system has written it to its swap or not.
 Status check_mapped(const ModelMemory& model);
 
-/// k and v of one block in all layers of group 0.
-std::int64_t kv_block_bytes(const Plan& plan);
-
 }  // namespace llorch::cpu

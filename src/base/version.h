@@ -3,6 +3,6 @@
 
 namespace llorch {
 
-inline constexpr const char* kVersion = LLORCH_VERSION;
+extern const char* const kVersion;  // "0.1.0"
 
 }  // namespace llorch
