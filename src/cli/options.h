@@ -29,6 +29,7 @@ Verb add_detokenize(CLI::App& root);
 Verb add_inspect(CLI::App& root);
 Verb add_devices(CLI::App& root);
 Verb add_bench(CLI::App& root);
+Verb add_serve(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
 void note(const std::string& message);

@@ -91,7 +91,8 @@ void add_seconds(CLI::App& app, const char* name, double& value, const char* hel
 
 void add_model(CLI::App& app, Raw& raw) {
   WorkerOptions& o = raw.o;
-  app.add_option("--model", o.model,
+  // The tool takes the model as its verbs do, too.
+  app.add_option(o.model.empty() ? "--model" : "--model,model", o.model,
                  "A .gguf file, a directory with config.json and *.safetensors, or builtin:haiku (the embedded model)")
       ->check(CLI::Validator(check_not_empty, "", ""));
   app.add_option("--threads", o.threads, "CPU threads (default: the physical cores allowed to the process)")
