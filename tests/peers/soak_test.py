@@ -5,7 +5,6 @@ import subprocess
 import sys
 import unittest
 
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RSS_MIB = "0" if os.environ.get("LLORCH_SANITIZE") else "64"
 

@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import signal
 import socket
 import ssl
@@ -18,10 +19,13 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DAEMON = os.environ.get("LLORCH_WORKER", str(ROOT / "build/release/bin/llorch-cpu-candled"))
+# A test that is killed takes its worker along.
+WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 HAIKU = ("--model", "builtin:haiku", "--threads", "1")
 PATIENCE = 120
 POLL_S = 0.01
-FIRST_LINE = re.compile(r"llorch: listening on (?:(https?)://127\.0\.0\.1:(\d+)|unix:(.+))\n")
+FIRST_WORDS = b"llorch: listening on "
+ADDRESS = re.compile(r"(https?)://127\.0\.0\.1:(\d+)|unix:(.+)")
 SAMPLE = re.compile(r'([a-z_]+(?:\{[a-z_]+="[^"]*"(?:,[a-z_]+="[^"]*")*\})?) (\S+)')
 
 
@@ -78,72 +82,18 @@ class Connection(http.client.HTTPConnection):
         self.sock = self.worker.connect(self.timeout)
 
 
-class Worker:
-    """A running daemon. Use it as a context manager: what still runs at its end is killed."""
+class Endpoint:
+    """Where a worker listens, and requests to it."""
 
-    def __init__(self, *options, cafile=None, key=None, env=None):
-        """Starts it (on a free port unless the options say otherwise) and waits for its first line. `cafile`: trusted for
-        TLS. `key`: sent with every request()."""
-        options = [str(option) for option in options] or list(HAIKU)
-        if "--port" not in options and "--host" not in options:
-            options += ["--port", "0"]
-        self.cafile, self.key = cafile, key
-        self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([DAEMON, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=self.log, env={**os.environ, **(env or {})})
-        try:
-            self._read_address()
-        except BaseException:
-            self.close()
-            raise
-
-    def _read_address(self):
-        line = b""
-        end = time.monotonic() + PATIENCE
-        while not line.endswith(b"\n"):
-            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
-                raise TimeoutError(f"no first line within {PATIENCE} s: {self.errors()}")
-            more = os.read(self.process.stdout.fileno(), 1)
-            if not more:
-                raise RuntimeError(f"the worker ended with {self.process.wait()} before its first line: {self.errors()}")
-            line += more
-        match = FIRST_LINE.fullmatch(line.decode())
+    def __init__(self, uri, cafile=None, key=None):
+        """`cafile`: trusted for TLS. `key`: sent with every request()."""
+        match = ADDRESS.fullmatch(uri)
         if not match:
-            raise RuntimeError(f"an unexpected first line: {line!r}")
+            raise ValueError(f"not an address of a worker on this machine: {uri!r}")
+        self.uri, self.cafile, self.key = uri, cafile, key
         self.scheme = match[1] or "unix"
         self.port = int(match[2]) if match[2] else None
         self.path = match[3]
-        self.uri = line.decode().removeprefix("llorch: listening on ").strip()
-        self.pid = self.process.pid
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        self.log.close()
-
-    def errors(self):
-        """What it wrote to stderr so far."""
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def wait_exit(self, patience=PATIENCE):
-        """The exit code, or minus the number of the signal that ended it."""
-        return self.process.wait(patience)
-
-    def stop(self, patience=PATIENCE):
-        self.signal(signal.SIGTERM)
-        return self.wait_exit(patience)
 
     def connect(self, timeout=PATIENCE):
         if self.path:
@@ -176,6 +126,75 @@ class Worker:
     def post(self, path, body=None):
         return self.request("POST", path, body if body is not None else {})
 
+    def metrics(self):
+        answer = self.get("/metrics")
+        if answer.status != 200:
+            raise RuntimeError(f"GET /metrics: {answer.status} {answer.body!r}")
+        return parse_metrics(answer.body.decode())
+
+
+class Worker(Endpoint):
+    """A running daemon. Use it as a context manager: what still runs at its end is killed."""
+
+    def __init__(self, *options, cafile=None, key=None, env=None):
+        """Starts it (on a free port unless the options say otherwise) and waits for its first line."""
+        options = [str(option) for option in options] or list(HAIKU)
+        if "--port" not in options and "--host" not in options:
+            options += ["--port", "0"]
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([*WITH_PARENT, DAEMON, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=self.log, env={**os.environ, **(env or {})})
+        self.pid = self.process.pid
+        try:
+            super().__init__(self._first_line(), cafile, key)
+        except BaseException:
+            self.close()
+            raise
+
+    def _first_line(self):
+        """The address that it names."""
+        line = b""
+        end = time.monotonic() + PATIENCE
+        while not line.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+                raise TimeoutError(f"no first line within {PATIENCE} s: {self.errors()}")
+            more = os.read(self.process.stdout.fileno(), 1)
+            if not more:
+                raise RuntimeError(f"the worker ended with {self.process.wait()} before its first line: {self.errors()}")
+            line += more
+        if not line.startswith(FIRST_WORDS):
+            raise RuntimeError(f"an unexpected first line: {line!r}")
+        return line.removeprefix(FIRST_WORDS).decode().rstrip("\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+
+    def errors(self):
+        """What it wrote to stderr so far."""
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_exit(self, patience=PATIENCE):
+        """The exit code, or minus the number of the signal that ended it."""
+        return self.process.wait(patience)
+
+    def stop(self, patience=PATIENCE):
+        self.signal(signal.SIGTERM)
+        return self.wait_exit(patience)
+
     def wait_ready(self, patience=PATIENCE):
         def ready():
             if self.process.poll() is not None:
@@ -184,12 +203,6 @@ class Worker:
 
         wait_until(ready, "a healthy worker", patience)
         return self
-
-    def metrics(self):
-        answer = self.get("/metrics")
-        if answer.status != 200:
-            raise RuntimeError(f"GET /metrics: {answer.status} {answer.body!r}")
-        return parse_metrics(answer.body.decode())
 
 
 class Stream:
