@@ -115,9 +115,7 @@ class Workers:
     @functools.cached_property
     def certificate(self):
         cert, key = self.folder / "cert.pem", self.folder / "key.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                   "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert]
-        subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
+        support.make_certificate(cert, key)
         return cert, key
 
     def started(self, unix, tls, key):

@@ -61,6 +61,13 @@ def parse_metrics(text):
     return samples
 
 
+def make_certificate(cert, key):
+    """A PEM certificate of 127.0.0.1 and localhost that signs itself, and its key, by openssl."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+               "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out", cert]
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+
 class Answer:
     """Status, headers (http.client's) and bytes of one whole answer."""
 
