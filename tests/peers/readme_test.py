@@ -135,14 +135,14 @@ class Workers:
         return self.running[wanted]
 
     def command(self, command):
-        """The command with this test's addresses and files in the place of the document's."""
+        """The command with this test's addresses and files in the place of the document's, and the worker that it asks."""
         unix, tls = "--unix-socket" in command, "https://" in command
         worker = self.started(unix, tls, "Authorization" in command)
         if not unix:
             command = URL.sub(worker.uri, command)
         command = SOCKET.sub(f"--unix-socket {worker.path}", command)
         command = CACERT.sub(f"--cacert {worker.cafile}", command)
-        return KEY_FILE.sub(f"$(cat {self.key_file})", command)
+        return KEY_FILE.sub(f"$(cat {self.key_file})", command), worker
 
 
 def check_kind(test, kind, output):
@@ -182,7 +182,7 @@ class Examples(unittest.TestCase):
                 self.check(example)
 
     def check(self, example):
-        command = self.workers.command(example.command)
+        command, worker = self.workers.command(example.command)
         environment = {**os.environ, "no_proxy": "127.0.0.1,localhost"}
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=self.scratch.name, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -198,6 +198,8 @@ class Examples(unittest.TestCase):
         real_shape = shape_of(real)
         for type_shown, fields in shape_of(shown).items():
             self.assertEqual(real_shape.get(type_shown), fields, f"fields of {type_shown or 'the answer'}")
+        if "/shutdown" in command:
+            self.assertEqual(worker.wait_exit(), 0)
 
     def test_readme(self):
         self.check_document("README.md", 1)
