@@ -75,6 +75,16 @@ void Api::ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine
   state_ = State::healthy;
 }
 
+void Api::watch_residency(const Backend& backend, std::chrono::milliseconds interval) {
+  timers_.every(interval, [this, &backend] {
+    const Status status = backend.check_resident();
+    set_resident(status.ok());
+    if (!status.ok()) {
+      log_->event(LogLevel::error, "not_resident", {{"message", status.error().message}});
+    }
+  });
+}
+
 void Api::drain(std::chrono::milliseconds patience) {
   state_ = State::draining;
   jobs_.drain(patience);

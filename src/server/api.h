@@ -62,10 +62,10 @@ class Api {
   void ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine);
   /// Whether everything the model needs is on its device, as of the last check.
   void set_resident(bool resident) { resident_ = resident; }
+  /// Looks for that again every `interval`; `backend` must outlive this object.
+  void watch_residency(const Backend& backend, std::chrono::milliseconds interval);
   /// No new work from here on; waits until all jobs have ended, and aborts what is left after `patience`.
   void drain(std::chrono::milliseconds patience);
-  /// The worker's clock: for what it does from time to time.
-  Timers& timers() { return timers_; }
 
  private:
   enum class State : std::uint8_t { loading, healthy, draining };

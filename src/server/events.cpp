@@ -68,6 +68,7 @@ std::string utc_now() {
 int status_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid_argument:
+    case ErrorCode::unsupported:
       return 400;
     case ErrorCode::cancelled:
       return 503;

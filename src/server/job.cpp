@@ -92,6 +92,9 @@ void Job::detach() {
 
 void Job::on_start() {
   const std::lock_guard lock(mutex_);
+  if (ended_) {
+    return;
+  }
   admitted_at_ = Clock::now();
   metrics_->queue_seconds(seconds_between(accepted_at_, *admitted_at_));
   if (trace_) {
@@ -107,6 +110,9 @@ void Job::on_step(const StepReport& step) {
 
 void Job::on_token(std::int32_t /*id*/, int index) {
   const std::lock_guard lock(mutex_);
+  if (ended_) {
+    return;
+  }
   const auto now = Clock::now();
   if (last_token_at_) {
     metrics_->inter_token_seconds(seconds_between(*last_token_at_, now));

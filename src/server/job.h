@@ -32,7 +32,7 @@ struct JobReport {
   std::string text;  // of the answer, where Job::Options::keep_text
 };
 
-/// Thread-safe. Streams: started, token*, metrics, then end or error. Single: one object when all is done.
+/// Thread-safe. After the end nothing but its own memory is touched. Streams: started, token*, metrics, then end or error. Single: one object when all is done.
 class Job final : public Sink {
  public:
   using Clock = std::chrono::steady_clock;

@@ -93,7 +93,8 @@ bool RequestParser::check_header() {
     refuse(417, "the only expectation that is met is 100-continue");
   } else if (message.version() >= 11 && message.count(http::field::host) != 1) {
     refuse(400, "an HTTP/1.1 request needs one Host header");
-  } else if (message.count(http::field::content_length) > 1) {
+  } else if (message.count(http::field::content_length) > 1 ||
+             message[http::field::content_length].find_first_not_of("0123456789") != boost::string_view::npos) {
     refuse(400, "the request has more than one Content-Length");
   } else if (message.count(http::field::transfer_encoding) > 0 &&
              (message.count(http::field::content_length) > 0 || message.version() < 11)) {

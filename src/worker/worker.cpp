@@ -155,17 +155,6 @@ ApiOptions api_options(const WorkerOptions& o) {
           .heartbeat_timeout = ms(o.heartbeat_timeout_s)};
 }
 
-/// Looks every now and then whether the model still is where it must be.
-void watch_residency(const WorkerOptions& options, const Backend& backend, Api& api, Log& log) {
-  api.timers().every(ms(options.residency_interval_s), [&backend, &api, &log] {
-    const Status status = backend.check_resident();
-    api.set_resident(status.ok());
-    if (!status.ok()) {
-      log.event(LogLevel::error, "not_resident", {{"message", status.error().message}});
-    }
-  });
-}
-
 Status report_ready(const WorkerOptions& options, const ModelInfo& info, const std::string& uri, Log& log) {
   if (options.callback_url.empty()) {
     return {};
@@ -233,7 +222,7 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
   }
   stop.set_drains();
   api.ready(info, *model->tokenizer, *engine);
-  watch_residency(options, *model->backend, api, log);
+  api.watch_residency(*model->backend, ms(options.residency_interval_s));
   serve(options, info, stop, api, **http, log);
   if (!engine->stop(kStepTime)) {
     log.event(LogLevel::warn, "stopped", {{"message", "the engine's step under way was left behind"}});
