@@ -78,42 +78,42 @@ void add_device_options(CLI::App& app, DeviceArgs& args) {
       ->capture_default_str();
 }
 
-void add_sampling_options(CLI::App& app, SamplingArgs& args) {
+void add_request_options(CLI::App& app, SamplingArgs& args) {
+  args.app = &app;
   SamplingParams& p = args.params;
-  p.temperature = 0.8F;
-  app.add_option("--temperature", p.temperature, "0: always the likeliest token")
-      ->check(number_in(0, 2))
-      ->default_str("0.8");
-  app.add_option("--top-k", p.top_k, "draw among the K likeliest tokens; 0: off")
-      ->check(whole_in(0, INT32_MAX))
-      ->capture_default_str();
+  app.add_option("--temperature", p.temperature, "0: always the likeliest token")->check(number_in(0, 2));
+  app.add_option("--top-k", p.top_k, "draw among the K likeliest tokens; 0: off")->check(whole_in(0, INT32_MAX));
   app.add_option("--top-p", p.top_p, "draw among the likeliest tokens that sum up to P; 1: off")
-      ->check(number_in(0, 1))
-      ->capture_default_str();
+      ->check(number_in(0, 1));
   app.add_option("--min-p", p.min_p, "drop tokens less likely than P times the likeliest; 0: off")
-      ->check(number_in(0, 1))
-      ->capture_default_str();
+      ->check(number_in(0, 1));
   app.add_option("--repetition-penalty", p.repetition_penalty, "divides the logits of tokens seen before; 1: off")
-      ->check(number_in(0.01, 2))
-      ->capture_default_str();
+      ->check(number_in(0.01, 2));
   app.add_option("--presence-penalty", p.presence_penalty, "taken once from the logits of tokens seen before; 0: off")
-      ->check(number_in(-2, 2))
-      ->capture_default_str();
+      ->check(number_in(-2, 2));
   app.add_option("--frequency-penalty", p.frequency_penalty, "the same, for each time that it was seen; 0: off")
-      ->check(number_in(-2, 2))
-      ->capture_default_str();
-  args.seed = app.add_option("--seed", p.seed, "of the random draws; default: drawn anew each time")
-                  ->check(whole_in(0, UINT64_MAX));
+      ->check(number_in(-2, 2));
+  app.add_option("--seed", p.seed, "of the random draws; default: drawn anew each time")
+      ->check(whole_in(0, UINT64_MAX));
   app.add_option("--max-tokens", args.max_tokens, "tokens of an answer; 0: as many as the context allows")
-      ->check(whole_in(0, INT32_MAX))
-      ->capture_default_str();
+      ->check(whole_in(0, INT32_MAX));
   app.add_option("--stop", args.stop, "text that ends the answer and is not printed; up to 16 times, 1 to 256 bytes")
       ->allow_extra_args(false);
+}
+
+void add_sampling_options(CLI::App& app, SamplingArgs& args) {
+  add_request_options(app, args);
+  args.params.temperature = 0.8F;
+  for (const char* option : {"--top-k", "--top-p", "--min-p", "--repetition-penalty", "--presence-penalty",
+                             "--frequency-penalty", "--max-tokens"}) {
+    app.get_option(option)->capture_default_str();
+  }
+  app.get_option("--temperature")->default_str("0.8");
   app.add_flag("--ignore-eos", args.ignore_eos, "go on after a token that ends the answer");
 }
 
 std::uint64_t seed_of(const SamplingArgs& args) {
-  if (args.seed != nullptr && args.seed->count() > 0) {
+  if (args.given("--seed")) {
     return args.params.seed;
   }
   std::random_device entropy;

@@ -30,6 +30,7 @@ Verb add_inspect(CLI::App& root);
 Verb add_devices(CLI::App& root);
 Verb add_bench(CLI::App& root);
 Verb add_serve(CLI::App& root);
+Verb add_ask(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
 void note(const std::string& message);
@@ -52,14 +53,20 @@ struct DeviceArgs {
 };
 void add_device_options(CLI::App& app, DeviceArgs& args);
 
-/// --temperature ... --seed, --max-tokens, --stop, --ignore-eos.
 struct SamplingArgs {
   SamplingParams params;
   int max_tokens = 0;
   std::vector<std::string> stop;
   bool ignore_eos = false;
-  CLI::Option* seed = nullptr;  // not given: drawn
+  const CLI::App* app = nullptr;
+
+  /// Whether the command line has `option` ("--seed").
+  bool given(const std::string& option) const { return app != nullptr && app->get_option(option)->count() > 0; }
 };
+/// What a request to a worker may say too: --temperature ... --seed, --max-tokens, --stop; without defaults in the
+/// help.
+void add_request_options(CLI::App& app, SamplingArgs& args);
+/// These, with the tool's defaults, and --ignore-eos.
 void add_sampling_options(CLI::App& app, SamplingArgs& args);
 /// The seed that was given, or one from the system's entropy.
 std::uint64_t seed_of(const SamplingArgs& args);

@@ -22,6 +22,7 @@ ALLOWED = {
 }
 INTRINSICS = re.compile(r"^(\w*mmintrin|immintrin|x86intrin|arm_neon|arm_sve|cpuid)\.h$")
 CUDA = re.compile(r"^(cuda\w*|cublas\w*|cub/.*|thrust/.*|nccl|nvtx3?/.*|cuda/.*|mma|cooperative_groups)(\.h|\.hpp|\.cuh)?$")
+CURL_FILE = "cli/http_client.cpp"
 ISA_FOLDERS = ("backend/avx2/", "backend/avx512/", "backend/neon/", "backend/roof/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 SUFFIXES = {".h", ".cpp", ".inc", ".cu", ".cuh"}
@@ -47,6 +48,8 @@ def faults_of(path, text):
             faults.append(f"{where}: {name}: only backend/cuda sees CUDA headers")
         elif INTRINSICS.match(name) and not path.startswith(ISA_FOLDERS):
             faults.append(f"{where}: {name}: only backend/<isa> sees intrinsics")
+        elif target == "curl" and path != CURL_FILE:
+            faults.append(f"{where}: {name}: only {CURL_FILE} sees curl")
     return faults
 
 
@@ -62,12 +65,14 @@ def self_test():
         ("backend/cpu/a.cpp", "#include <immintrin.h>"),
         ("engine/a.cpp", '#include "lab/matmul.h"'),
         ("engine/a.cpp", '#include "../lab/matmul.h"'),
+        ("cli/a.cpp", "#include <curl/curl.h>"),
         ("elsewhere/a.cpp", ""),
     ]
     good = [
         ("server/a.cpp", '#include "engine/engine.h"\n#include <boost/asio/post.hpp>'),
         ("backend/cuda/a.cu", "#include <cuda_runtime.h>"),
         ("backend/avx512/a.cpp", "#include <immintrin.h>"),
+        (CURL_FILE, "#include <curl/curl.h>"),
     ]
     for path, text in bad:
         assert faults_of(path, text), f"not refused: {path}: {text}"

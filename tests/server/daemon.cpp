@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 
@@ -41,13 +42,16 @@ std::string join_chunks(std::string_view bytes) {
 
 }  // namespace
 
-Client::Client(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Client::Client(int port, int receive_bytes) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   ::inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   const timeval limit = {kReadSeconds, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  if (receive_bytes > 0) {
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+  }
   EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0) << "port " << port;
 }
 
@@ -71,6 +75,14 @@ void Client::send(const std::string& bytes) const {
     }
     sent += static_cast<std::size_t>(n);
   }
+}
+
+void Client::send_some(const std::string& bytes) const {
+  ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Client::close_sending() const {
+  ::shutdown(fd_, SHUT_WR);
 }
 
 const std::string& Client::read_until(const std::string& mark) {
@@ -147,7 +159,7 @@ std::vector<std::string> Daemon::haiku(std::vector<std::string> more) {
   return arguments;
 }
 
-Daemon::Daemon(const std::vector<std::string>& arguments, const std::string& name) : name_(name) {
+Daemon::Daemon(const std::vector<std::string>& arguments, const std::string& name, int stderr_fd) : name_(name) {
   const std::string program = LLORCH_BIN_DIR "/" + name;
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) {
@@ -162,7 +174,7 @@ Daemon::Daemon(const std::vector<std::string>& arguments, const std::string& nam
   pid_ = ::fork();
   if (pid_ == 0) {
     ::dup2(out[1], STDOUT_FILENO);
-    ::dup2(errors, STDERR_FILENO);
+    ::dup2(stderr_fd >= 0 ? stderr_fd : errors, STDERR_FILENO);
     ::execv(program.c_str(), argv.data());
     ::_exit(126);
   }
@@ -246,6 +258,42 @@ Answer Daemon::post(const std::string& path, const std::string& body, const std:
   Client client(port());
   client.send(post_bytes(path, body, headers));
   return parse_answer(client.read_all());
+}
+
+double Daemon::metric(const std::string& sample) {
+  const std::string text = "\n" + get("/metrics").body;
+  const std::size_t at = text.find("\n" + sample + " ");
+  return at == std::string::npos ? -1 : std::atof(text.c_str() + at + sample.size() + 2);
+}
+
+int Daemon::entries(const char* folder) const {
+  int n = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid_) + "/" + folder)) {
+    n += entry.path().empty() ? 0 : 1;
+  }
+  return n;
+}
+
+int Daemon::settled_descriptors() const {
+  int last = descriptors();
+  for (int same = 0; same < 30; ++same) {
+    sleep_ms(10);
+    if (const int now = descriptors(); now != last) {
+      last = now;
+      same = 0;
+    }
+  }
+  return last;
+}
+
+bool Daemon::wait_descriptors(int most) const {
+  for (int tries = 0; tries < 400; ++tries) {
+    if (descriptors() <= most) {
+      return true;
+    }
+    sleep_ms(50);
+  }
+  return false;
 }
 
 bool Daemon::wait_health(const std::string& field, int value) {

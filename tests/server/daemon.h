@@ -15,12 +15,16 @@ using Json = nlohmann::json;
 /// One TCP connection to the worker. Reads give up after 30 s, and then return what there is.
 class Client {
  public:
-  explicit Client(int port);
+  /// `receive_bytes`: how much may lie in its socket unread, about; 0: the system's choice.
+  explicit Client(int port, int receive_bytes = 0);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   void send(const std::string& bytes) const;
+  /// As much of it as the worker takes at once.
+  void send_some(const std::string& bytes) const;
+  void close_sending() const;
   /// Reads until the received text holds `mark` or the worker closes; the text so far.
   const std::string& read_until(const std::string& mark);
   /// Reads until the worker closes.
@@ -50,7 +54,9 @@ std::string text_of(const std::vector<Json>& events);
 class Daemon {
  public:
   /// Starts build/bin/NAME with these arguments; stdout and stderr are kept.
-  explicit Daemon(const std::vector<std::string>& arguments, const std::string& name = "llorch-cpu-candled");
+  /// `stderr_fd`: the descriptor that its stderr becomes, instead of what errors() reads.
+  explicit Daemon(const std::vector<std::string>& arguments, const std::string& name = "llorch-cpu-candled",
+                  int stderr_fd = -1);
   /// Kills what still runs.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -75,10 +81,20 @@ class Daemon {
   Answer post(const std::string& path, const std::string& body, const std::string& headers = "");
   Answer execute(const Json& body, const std::string& headers = "") { return post("/execute", body.dump(), headers); }
   Json health() { return get("/health").json(); }
+  /// The value of a sample of /metrics, such as worker_kv_blocks{state="free"}; -1 when there is none.
+  double metric(const std::string& sample);
+  /// Threads, and open descriptors, of the process.
+  int threads() const { return entries("task"); }
+  int descriptors() const { return entries("fd"); }
+  /// Open descriptors once they no longer change: connections that were just closed have gone.
+  int settled_descriptors() const;
+  /// Waits until no more than `most` descriptors are open; false after 20 s.
+  bool wait_descriptors(int most) const;
   /// Polls /health until `field` is `value`; false after 20 s.
   bool wait_health(const std::string& field, int value);
 
  private:
+  int entries(const char* folder) const;
   std::string name_;
   pid_t pid_ = -1;
   int stdout_ = -1;

@@ -1,0 +1,76 @@
+// Many clients, slow ones, and ones that do not read.
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "server/daemon.h"
+
+namespace llorch::testing {
+namespace {
+
+const std::string kGet = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+
+TEST(Crowd, AThousandIdleConnectionsCostNobodyAnything) {
+  Daemon daemon(Daemon::haiku());
+  daemon.wait_ready();
+  const int before = daemon.settled_descriptors();
+  {
+    std::vector<std::unique_ptr<Client>> idle;
+    for (int i = 0; i < 1000; ++i) {
+      idle.push_back(std::make_unique<Client>(daemon.port()));
+    }
+    EXPECT_EQ(daemon.get("/health").status, 200);
+    EXPECT_EQ(daemon.execute({{"job_id", "a"}, {"prompt", "moon"}, {"max_tokens", 3}}).status, 200);
+    idle.front()->send("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(parse_answer(idle.front()->read_all()).status, 200) << "the first of them is still served";
+  }
+  EXPECT_TRUE(daemon.wait_descriptors(before));
+}
+
+TEST(Crowd, AClientThatDoesNotReadIsClosed) {
+  Daemon daemon(Daemon::haiku({"--write-timeout", "0.2"}));
+  daemon.wait_ready();
+  const std::size_t one = daemon.get("/metrics").body.size();
+  const int before = daemon.settled_descriptors();
+  constexpr std::size_t kRequests = 3000;  // their answers are more than the sockets' buffers hold
+  Client silent(daemon.port(), 4096);
+  std::string requests;
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    requests += kGet;
+  }
+  silent.send_some(requests);
+  EXPECT_TRUE(daemon.wait_descriptors(before)) << "closed, though nothing was read";
+  EXPECT_LT(silent.read_all().size(), one * kRequests);
+  EXPECT_EQ(daemon.get("/health").status, 200);
+}
+
+TEST(Crowd, AClientThatReadsSlowlyGetsAllOfIt) {
+  Daemon daemon(Daemon::haiku());
+  daemon.wait_ready();
+  Client client(daemon.port());
+  std::string requests;
+  for (int i = 0; i < 20; ++i) {
+    requests += kGet;
+  }
+  client.send(requests + "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  std::size_t answers = 0;
+  const std::string all = client.read_all();
+  for (std::size_t at = all.find("HTTP/1.1 "); at != std::string::npos; at = all.find("HTTP/1.1 ", at + 1)) {
+    ++answers;
+  }
+  EXPECT_EQ(answers, 21U);
+}
+
+TEST(Crowd, HalfClosedClientsGetWhatTheyAskedFor) {
+  Daemon daemon(Daemon::haiku());
+  daemon.wait_ready();
+  Client client(daemon.port());
+  client.send(kGet + "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.close_sending();
+  const std::string all = client.read_all();
+  EXPECT_NE(all.find("worker_uptime_seconds"), std::string::npos);
+  EXPECT_NE(all.find("\"status\":\"healthy\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace llorch::testing
