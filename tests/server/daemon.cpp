@@ -286,9 +286,9 @@ int Daemon::settled_descriptors() const {
   return last;
 }
 
-bool Daemon::wait_descriptors(int most) const {
+bool Daemon::wait_descriptors(const std::function<bool(int)>& good) const {
   for (int tries = 0; tries < 400; ++tries) {
-    if (descriptors() <= most) {
+    if (good(descriptors())) {
       return true;
     }
     sleep_ms(50);

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -88,8 +89,8 @@ class Daemon {
   int descriptors() const { return entries("fd"); }
   /// Open descriptors once they no longer change: connections that were just closed have gone.
   int settled_descriptors() const;
-  /// Waits until no more than `most` descriptors are open; false after 20 s.
-  bool wait_descriptors(int most) const;
+  /// Waits until `good` likes the number of open descriptors; false after 20 s.
+  bool wait_descriptors(const std::function<bool(int)>& good) const;
   /// Polls /health until `field` is `value`; false after 20 s.
   bool wait_health(const std::string& field, int value);
 
