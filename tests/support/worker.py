@@ -143,13 +143,14 @@ class Endpoint:
 class Worker(Endpoint):
     """A running daemon. Use it as a context manager: what still runs at its end is killed."""
 
-    def __init__(self, *options, cafile=None, key=None, env=None):
-        """Starts it (on a free port unless the options say otherwise) and waits for its first line."""
+    def __init__(self, *options, cafile=None, key=None, env=None, prefix=()):
+        """Starts it (on a free port unless the options say otherwise; `prefix`: by that command) and waits for its first
+        line."""
         options = [str(option) for option in options] or list(HAIKU)
         if "--port" not in options and "--host" not in options:
             options += ["--port", "0"]
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([*WITH_PARENT, DAEMON, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*WITH_PARENT, *prefix, DAEMON, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=self.log, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         self.signals_sent = set()
