@@ -5,8 +5,9 @@ usage: slow_clients.py [--connections N] [--seconds N] [--rounds N] [-- OPTIONS 
 For slow headers (-H), slow bodies (-B) and slow readers (-X): a stream of long answers without the attack and with it, in
 turn. Prints tokens per second of both and their ratio, and how long GET /health took during the attack, every 20 ms on
 one connection. Goals: ratio at least 0.95, p99 of /health under 10 ms; exit 1 when one is missed. slowhttptest runs with
-nice 19 and its processor time is shown: an attacker on another machine would take none. Needs Debian's package
-slowhttptest. LLORCH_WORKER is the daemon; it runs with --threads 1."""
+nice 19 and its processor time is shown: an attacker on another machine would take none. On a machine that is busy with
+other things, `chrt -f 1 bench/slow_clients.py` keeps those out of the numbers. Needs Debian's package slowhttptest.
+LLORCH_WORKER is the daemon; it runs with --threads 1."""
 import argparse
 import contextlib
 import functools
@@ -119,7 +120,7 @@ class Attack:
 
     def __init__(self, name, uri, connections, seconds):
         route, options = ATTACKS[name]
-        command = ["nice", "-n", "19", "slowhttptest", *options, "-c", str(connections), "-r", str(connections // RAMP_S + 1),
+        command = ["chrt", "-o", "0", "nice", "-n", "19", "slowhttptest", *options, "-c", str(connections), "-r", str(connections // RAMP_S + 1),
                    "-l", str(seconds + 2 * RAMP_S), "-p", "5", "-v", "1", "-u", uri + route]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                         text=True)
