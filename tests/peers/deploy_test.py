@@ -1,5 +1,6 @@
 """The files of deploy/ agree with the daemon: the unit is one that systemd takes, the example of a configuration names
 every option and is accepted, and a service manager is told when the worker is ready and when it stops."""
+import os
 import pathlib
 import re
 import shutil
@@ -75,6 +76,39 @@ class Unit(unittest.TestCase):
             path.write_text(text.replace("/usr/local/bin/llorch-cpu-candled", support.DAEMON))
             command = ["systemd-analyze", "verify", "--man=no", path]
             return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+
+
+def calls_of_set(name):
+    """The system calls of a set such as @system-service, as systemd knows it."""
+    calls = set()
+    text = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, timeout=60, check=True).stdout
+    for word in (line.strip() for line in text.splitlines()):
+        if word.startswith("@") and word != name:
+            calls |= calls_of_set(word)
+        elif re.fullmatch(r"\w+", word):
+            calls.add(word)
+    return calls
+
+
+@unittest.skipUnless(shutil.which("systemd-analyze") and shutil.which("strace"), "needs systemd-analyze and strace")
+@unittest.skipIf(os.environ.get("LLORCH_SANITIZE"), "sanitizers do not run under strace")
+class Sandbox(unittest.TestCase):
+    def test_the_filter_lets_through_what_the_worker_calls(self):
+        allowed = set()
+        for word in settings_of(Unit.TEXT)["SystemCallFilter"].split():
+            allowed |= calls_of_set(word) if word.startswith("@") else {word}
+        with tempfile.TemporaryDirectory() as folder:
+            trace = pathlib.Path(folder) / "trace"
+            with support.Worker(*support.HAIKU, prefix=["strace", "-f", "-qq", "-o", trace]) as worker:
+                worker.wait_ready()
+                with support.Stream(worker, support.long_answer("traced")) as stream:
+                    stream.read_all()
+                worker.metrics()
+                self.assertEqual(worker.post("/shutdown").status, 202)
+                self.assertEqual(worker.wait_exit(), 0)
+            called = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
+        self.assertIn("accept", " ".join(called))
+        self.assertEqual(called - allowed, set())
 
 
 class ServiceManager(unittest.TestCase):

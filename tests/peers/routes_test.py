@@ -275,11 +275,13 @@ class Slow(unittest.TestCase):
         with started("--header-timeout", "0.2") as worker, worker.connect() as sock:
             sock.sendall(HEALTH[:-4])
             self.assertRegex(read_to_end(sock), rb"^HTTP/1\.1 408 ")
+            self.assertEqual(worker.stop(), 0)
 
     def test_late_body(self):
         with started("--body-timeout", "0.2") as worker, worker.connect() as sock:
             sock.sendall(b"POST /execute HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
             self.assertRegex(read_to_end(sock), rb"^HTTP/1\.1 408 ")
+            self.assertEqual(worker.stop(), 0)
 
     def test_idle_connection(self):
         with started("--idle-timeout", "0.2") as worker:

@@ -143,19 +143,21 @@ class Endpoint:
 class Worker(Endpoint):
     """A running daemon. Use it as a context manager: what still runs at its end is killed."""
 
-    def __init__(self, *options, cafile=None, key=None, env=None):
-        """Starts it (on a free port unless the options say otherwise) and waits for its first line."""
+    def __init__(self, *options, cafile=None, key=None, env=None, prefix=()):
+        """Starts it (on a free port unless the options say otherwise; `prefix`: by that command) and waits for its first
+        line."""
         options = [str(option) for option in options] or list(HAIKU)
         if "--port" not in options and "--host" not in options:
             options += ["--port", "0"]
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([*WITH_PARENT, DAEMON, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*WITH_PARENT, *prefix, DAEMON, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=self.log, env={**os.environ, **(env or {})})
         self.pid = self.process.pid
+        self.signals_sent = set()
         try:
             super().__init__(self._first_line(), cafile, key)
         except BaseException:
-            self.close()
+            self._end()
             raise
 
     def _first_line(self):
@@ -176,15 +178,28 @@ class Worker(Endpoint):
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        crash = self._end()
+        if crash and (kind is None or kind is RuntimeError):
+            raise RuntimeError(crash)
 
     def close(self):
+        """Kills what still runs; raises when the worker had crashed by then, whatever its clients noticed of that."""
+        crash = self._end()
+        if crash:
+            raise RuntimeError(crash)
+
+    def _end(self):
+        """What there is to say of a crash."""
+        crash = None
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        elif self.process.returncode < 0 and -self.process.returncode not in self.signals_sent:
+            crash = f"the worker crashed with signal {-self.process.returncode}: {self.errors()[-2000:]}"
         self.process.stdout.close()
         self.log.close()
+        return crash
 
     def errors(self):
         """What it wrote to stderr so far."""
@@ -192,6 +207,7 @@ class Worker(Endpoint):
         return self.log.read().decode(errors="replace")
 
     def signal(self, number):
+        self.signals_sent.add(number)
         self.process.send_signal(number)
 
     def wait_exit(self, patience=PATIENCE):
