@@ -158,8 +158,11 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
       if (parser.header_done() && !std::exchange(in_body, true)) {
         until = Clock::now() + options.body_timeout;
       }
-      if (parser.take_continue() && !co_await send("HTTP/1.1 100 Continue\r\n\r\n")) {
-        co_return std::nullopt;
+      if (parser.take_continue()) {
+        std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        if (!co_await send(std::move(go_on))) {
+          co_return std::nullopt;
+        }
       }
       continue;
     }
@@ -168,7 +171,9 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
     }
     if (!co_await wait(until) && !fresh_) {
       if (phase_ == Phase::receiving) {
-        co_await refuse({408, in_body ? "the body did not arrive in time" : "the header did not arrive in time"});
+        // A name for it: g++ 12 destroys a braced temporary within co_await twice.
+        const Refusal late{408, in_body ? "the body did not arrive in time" : "the header did not arrive in time"};
+        co_await refuse(late);
       }
       co_return std::nullopt;
     }
