@@ -1,9 +1,12 @@
 // Many clients, slow ones, and ones that do not read.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <memory>
 
 #include "server/daemon.h"
+#include "support/temp_dir.h"
+#include "support/testdata.h"
 
 namespace llorch::testing {
 namespace {
@@ -60,6 +63,38 @@ TEST(Crowd, AClientThatReadsSlowlyGetsAllOfIt) {
     ++answers;
   }
   EXPECT_EQ(answers, 21U);
+}
+
+/// The embedded model with a context of `tokens`: it then writes nonsense, for long.
+std::string long_context_model(std::uint32_t tokens) {
+  std::string bytes = read_file(LLORCH_SOURCE_DIR "/models/haiku/haiku.gguf");
+  const std::string key = "llama.context_length";
+  const std::size_t at = bytes.find(key);
+  EXPECT_NE(at, std::string::npos);
+  std::memcpy(bytes.data() + at + key.size() + sizeof(std::uint32_t), &tokens, sizeof(tokens));  // behind its type
+  return bytes;
+}
+
+TEST(Crowd, HealthAndMetricsAnswerWhileALongPromptIsRead) {
+  const TempDir folder;
+  const std::string path = folder / "long.gguf";
+  write_file(path, long_context_model(65536));
+  Daemon daemon({"--model", path, "--context", "65536", "--max-sequences", "1", "--port", "0", "--threads", "1"});
+  daemon.wait_ready();
+  std::string prompt;
+  for (int i = 0; i < 30'000; ++i) {
+    prompt += " moon";
+  }
+  Client client(daemon.port());
+  client.send(post_bytes("/execute", Json{{"job_id", "long"}, {"prompt", prompt}, {"max_tokens", 1}}.dump()));
+  client.read_until("event: started");
+  ASSERT_TRUE(daemon.wait_health("requests_running", 1));
+  EXPECT_EQ(daemon.health()["status"], "healthy");
+  EXPECT_GT(daemon.metric("worker_kv_blocks{state=\"used\"}"), 0);
+  EXPECT_EQ(daemon.metric("worker_tokens_generated_total"), 0) << "all of that came while the prompt was read";
+  EXPECT_EQ(daemon.post("/cancel", R"({"job_id":"long"})").status, 202);
+  EXPECT_EQ(sse_events(parse_answer(client.read_all()).body).back()["code"], "CANCELLED");
+  EXPECT_TRUE(daemon.wait_health("requests_running", 0));
 }
 
 TEST(Crowd, HalfClosedClientsGetWhatTheyAskedFor) {
