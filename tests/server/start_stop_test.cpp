@@ -8,6 +8,7 @@
 
 #include "server/daemon.h"
 #include "support/gguf_writer.h"
+#include "support/temp_dir.h"
 #include "support/testdata.h"
 
 namespace llorch::testing {
@@ -131,6 +132,36 @@ TEST(Start, PortTaken) {
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events.back()["exit_code"], 5);
   EXPECT_NE(events.back()["message"].get<std::string>().find(port), std::string::npos);
+}
+
+TEST(Start, ASocketIsTakenWhileSomebodyListens) {
+  const TempDir folder;
+  const std::string path = folder / "worker.sock";
+  const std::vector<std::string> arguments = {"--model", "builtin:haiku", "--host", "unix:" + path, "--threads", "1"};
+  Daemon first(arguments);
+  EXPECT_EQ(first.first_line(), "llorch: listening on unix:" + path);
+  {
+    Daemon second(arguments);
+    EXPECT_EQ(second.wait_exit(), 5);
+    EXPECT_NE(second.errors().find(path), std::string::npos) << second.errors();
+  }
+  EXPECT_EQ(::access(path.c_str(), F_OK), 0) << "the first still has it";
+  first.signal(SIGKILL);
+  first.wait_exit();
+  Daemon next(arguments);
+  EXPECT_EQ(next.first_line(), "llorch: listening on unix:" + path) << "what was left over is replaced";
+  next.signal(SIGTERM);
+  EXPECT_EQ(next.wait_exit(), 0);
+  EXPECT_NE(::access(path.c_str(), F_OK), 0) << "a clean end leaves nothing";
+}
+
+TEST(Start, AFileInThePlaceOfASocketIsKept) {
+  const TempDir folder;
+  const std::string path = folder / "precious";
+  write_file(path, "text");
+  Daemon daemon({"--model", "builtin:haiku", "--host", "unix:" + path});
+  EXPECT_EQ(daemon.wait_exit(), 5);
+  EXPECT_EQ(read_file(path), "text");
 }
 
 TEST(Start, AnAbsentDeviceIsNoFallback) {
