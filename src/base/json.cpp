@@ -73,12 +73,19 @@ Result<json> parse_json(std::string_view text, std::string_view what) {
     }
     return value;
   } catch (const json::exception& e) {
-    return errorf(ErrorCode::invalid_argument, "{}: not valid JSON: {}", what, e.what());
+    const std::string_view why = e.what();  // "[json.exception.parse_error.101] parse error at line 1 ..."
+    const std::size_t name = why.find("] ");
+    return errorf(ErrorCode::invalid_argument, "{}: not valid JSON: {}", what,
+                  name == std::string_view::npos ? why : why.substr(name + 2));
   }
 }
 
 std::string dump_json(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string dump_json(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace llorch

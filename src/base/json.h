@@ -17,5 +17,6 @@ Result<nlohmann::json> parse_json(std::string_view text, std::string_view what);
 
 /// Writes JSON on one line; bytes that are not UTF-8 become U+FFFD instead of an exception.
 std::string dump_json(const nlohmann::json& value);
+std::string dump_json(const nlohmann::ordered_json& value);
 
 }  // namespace llorch

@@ -143,6 +143,10 @@ std::vector<Engine::Impl::Share> Engine::Impl::schedule() const {
   return shares;
 }
 
+void Engine::admit() {
+  impl_->admit();
+}
+
 bool Engine::step() {
   Impl& m = *impl_;
   m.admit();

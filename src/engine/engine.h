@@ -43,6 +43,8 @@ class Engine {
   bool cancel(const std::string& id, Error why = {ErrorCode::cancelled, "cancelled"});
   /// Ends all requests with `why`.
   void cancel_all(const Error& why);
+  /// Starts waiting requests as far as there is room; step() does so too.
+  void admit();
   /// Runs one batch. False when there was nothing to do.
   bool step();
   EngineStats stats() const;

@@ -25,10 +25,6 @@ const char* method_of(std::string_view path) {
   return path == "/execute" || path == "/cancel" || path == "/shutdown" ? "POST" : nullptr;
 }
 
-std::string dump(const nlohmann::ordered_json& json) {
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
 int hex_digit(char c) {
   return c >= '0' && c <= '9'   ? c - '0'
          : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -66,6 +62,7 @@ Api::Api(ApiOptions options, Log& log, std::function<void()> shut_down)
 
 Api::~Api() {
   jobs_.drain(std::chrono::milliseconds(0));
+  timers_.stop();  // it may be ending a job just now
 }
 
 void Api::ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine) {
@@ -90,29 +87,32 @@ void Api::drain(std::chrono::milliseconds patience) {
   jobs_.drain(patience);
 }
 
-void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
-  if (request.path != "/health" && !options_.keys.allow(request.header("authorization"))) {
-    respond_error(*writer, 401, {"UNAUTHORIZED", "this needs the header Authorization: Bearer KEY", false},
+bool Api::admit(const HttpRequest& head, ResponseWriter& writer) {
+  if (head.path != "/health" && !options_.keys.allow(head.header("authorization"))) {
+    respond_error(writer, 401, {"UNAUTHORIZED", "this needs the header Authorization: Bearer KEY", false},
                   {{"WWW-Authenticate", "Bearer"}});
-    return;
+    return false;
   }
-  const char* method = method_of(request.path);
-  const bool always = request.path == "/health" || request.path == "/metrics";
+  const char* method = method_of(head.path);
+  const bool always = head.path == "/health" || head.path == "/metrics";
   if (state_ == State::loading && !always) {
     const nlohmann::ordered_json body = {
         {"code", "LOADING"}, {"message", "the model is being loaded"}, {"retriable", true}, {"status", "loading"}};
-    writer->respond(503, {{"Content-Type", "application/json"}, {"Retry-After", "1"}}, dump(body));
+    writer.respond(503, {{"Content-Type", "application/json"}, {"Retry-After", "1"}}, dump_json(body));
   } else if (method == nullptr) {
-    respond_error(*writer, 404, {"NOT_FOUND", fmt::format("there is no {}", request.path), false});
-  } else if (request.method != method && !(request.method == "HEAD" && method == std::string_view("GET"))) {
-    const auto message = fmt::format("{} takes {}, not {}", request.path, method, request.method);
-    respond_error(*writer, 405, {"METHOD_NOT_ALLOWED", message, false}, {{"Allow", method}});
+    respond_error(writer, 404, {"NOT_FOUND", fmt::format("there is no {}", head.path), false});
+  } else if (head.method != method && !(head.method == "HEAD" && method == std::string_view("GET"))) {
+    const auto message = fmt::format("{} takes {}, not {}", head.path, method, head.method);
+    respond_error(writer, 405, {"METHOD_NOT_ALLOWED", message, false}, {{"Allow", method}});
+  } else if (head.path == "/execute" && jobs_.full(parsing_)) {
+    refuse(writer, Jobs::Refused::full, "");
   } else {
-    route(std::move(request), writer);
+    return true;
   }
+  return false;
 }
 
-void Api::route(HttpRequest request, const std::shared_ptr<ResponseWriter>& writer) {
+void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
   if (request.path == "/health") {
     health(*writer);
   } else if (request.path == "/metrics") {
@@ -122,16 +122,16 @@ void Api::route(HttpRequest request, const std::shared_ptr<ResponseWriter>& writ
     log_->event(LogLevel::info, "shutdown_requested");
     shut_down_();
   } else if (request.path == "/execute") {
-    if (jobs_.full()) {  // before anything is spent on it
-      refuse(*writer, Jobs::Refused::full, "");
-      return;
-    }
-    parse_.post([this, http = std::move(request), writer] { parse(http, writer); });
+    ++parsing_;
+    parse_.post([this, http = std::move(request), writer] {
+      parse(http, writer);
+      --parsing_;
+    });
   } else if (request.path == "/cancel") {
     // Behind the requests that came before: a client may cancel what it has only just sent.
     parse_.post([this, http = std::move(request), writer] { cancel(http, *writer); });
   } else {
-    trace(request, *writer);
+    prepare_.post([this, path = std::move(request.path), writer] { trace(path, *writer); });
   }
 }
 
@@ -168,7 +168,7 @@ void Api::health(ResponseWriter& writer) const {
       json["reason"] = "not all that the model needs is on its device";
     }
   }
-  writer.respond(good ? 200 : 503, kJsonHeaders, dump(json));
+  writer.respond(good ? 200 : 503, kJsonHeaders, dump_json(json));
 }
 
 void Api::metrics_text(ResponseWriter& writer) {
@@ -187,8 +187,8 @@ void Api::metrics_text(ResponseWriter& writer) {
                  metrics_.text(gauges));
 }
 
-void Api::trace(const HttpRequest& request, ResponseWriter& writer) const {
-  const std::string job_id = percent_decoded(std::string_view(request.path).substr(kTracePrefix.size()));
+void Api::trace(const std::string& path, ResponseWriter& writer) const {
+  const std::string job_id = percent_decoded(std::string_view(path).substr(kTracePrefix.size()));
   if (const auto found = traces_.find(job_id)) {
     writer.respond(200, kJsonHeaders, found->json());
     return;
@@ -210,7 +210,7 @@ void Api::cancel(const HttpRequest& request, ResponseWriter& writer) {
   const bool known = jobs_.cancel(job_id);
   log_->event(LogLevel::info, "cancel", {{"job_id", job_id}, {"known", known}});
   const nlohmann::ordered_json body = {{"job_id", job_id}, {"status", known ? "cancelled" : "unknown"}};
-  writer.respond(202, kJsonHeaders, dump(body));
+  writer.respond(202, kJsonHeaders, dump_json(body));
 }
 
 }  // namespace llorch

@@ -54,7 +54,9 @@ class Api {
   /// Aborts what is in flight; the engine may outlive it.
   ~Api();
 
-  /// The handler of the HTTP server; answers 503 until ready() was called.
+  /// The gate of the HTTP server: answers what can be refused without its body, and returns false then.
+  bool admit(const HttpRequest& head, ResponseWriter& writer);
+  /// The handler of the HTTP server, for what was admitted.
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer);
   /// 0..1 of the model is loaded.
   void set_progress(double progress) { progress_ = progress; }
@@ -71,10 +73,9 @@ class Api {
   enum class State : std::uint8_t { loading, healthy, draining };
   struct Execution;
 
-  void route(HttpRequest request, const std::shared_ptr<ResponseWriter>& writer);
   void health(ResponseWriter& writer) const;
   void metrics_text(ResponseWriter& writer);
-  void trace(const HttpRequest& request, ResponseWriter& writer) const;
+  void trace(const std::string& path, ResponseWriter& writer) const;
   void cancel(const HttpRequest& request, ResponseWriter& writer);
   void parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer);
   void prepare(Execution& execution);
@@ -98,8 +99,10 @@ class Api {
   TraceStore traces_;
   Timers timers_;
   Jobs jobs_;
+  std::atomic<int> parsing_{0};  // bodies that wait for parse_
   TaskThread prepare_{"llorch-prompts"};
-  TaskThread parse_{"llorch-parse"};  // posts to prepare_, so it ends before it
+  TaskThread prepare_long_{"llorch-long"};  // so that short prompts need not wait for long ones
+  TaskThread parse_{"llorch-parse"};        // posts to the other two, so it ends before them
 };
 
 }  // namespace llorch

@@ -10,6 +10,8 @@
 namespace llorch {
 namespace {
 
+constexpr std::size_t kLongBodyBytes = 64 << 10;
+
 AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) {
   if (!request.stream) {
     return AnswerFormat::single;
@@ -32,7 +34,8 @@ std::string shown_prompt(const ExecuteRequest& request) {
 struct Api::Execution {
   ExecuteRequest body;
   std::shared_ptr<Job> job;
-  Request request;  // for the engine
+  bool is_long = false;  // to read its prompt takes a while
+  Request request;       // for the engine
 };
 
 void Api::refuse(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id) {
@@ -69,14 +72,22 @@ void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& 
     return;
   }
   execution->job = opened.job;
-  prepare_.post([this, execution] { prepare(*execution); });
+  execution->is_long = http.body.size() > kLongBodyBytes;
+  (execution->is_long ? prepare_long_ : prepare_).post([this, execution] { prepare(*execution); });
 }
 
 /// On the prompts' thread.
 void Api::prepare(Execution& execution) try {
   const std::shared_ptr<Job>& job = execution.job;
   ExecuteRequest& body = execution.body;
-  if (!job->is_lost() && (!encode(execution) || !fit(execution))) {
+  if (job->ended()) {
+    return;
+  }
+  if (job->aborted() && execution.is_long) {
+    job->end_now();
+    return;
+  }
+  if (!encode(execution) || !fit(execution)) {
     return;
   }
   execution.request.sampling = body.sampling;
@@ -96,9 +107,12 @@ void Api::prepare(Execution& execution) try {
 }
 
 void Api::log_accepted(const Execution& execution) {
+  const auto room =
+      static_cast<std::int64_t>(info_.context) - static_cast<std::int64_t>(execution.request.prompt.size());
+  const std::int64_t max_tokens = execution.request.max_tokens > 0 ? execution.request.max_tokens : room;
   LogFields fields = {{"job_id", execution.body.job_id},
                       {"prompt_tokens", static_cast<std::int64_t>(execution.request.prompt.size())},
-                      {"max_tokens", std::int64_t{execution.request.max_tokens}}};
+                      {"max_tokens", max_tokens}};
   if (options_.log_prompts) {
     fields.emplace_back("prompt", shown_prompt(execution.body));
   }

@@ -17,7 +17,6 @@ class ApiKeys {
   /// there, without a key, or with one that an HTTP header cannot carry.
   static Result<ApiKeys> read(const std::string& path);
 
-  bool required() const { return !keys_.empty(); }
   /// `authorization`: the header, "Bearer KEY". Takes as long for a wrong key as for a right one.
   bool allow(std::string_view authorization) const;
 

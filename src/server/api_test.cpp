@@ -34,7 +34,10 @@ class ApiTest : public ::testing::Test {
   }
   std::shared_ptr<Recorded> ask(const std::string& method, const std::string& path, const std::string& body = "") {
     const auto answer = std::make_shared<Recorded>();
-    api.handle({.method = method, .path = path, .headers = {}, .body = body}, answer);
+    HttpRequest request = {.method = method, .path = path, .headers = {}, .body = body};
+    if (api.admit(request, *answer)) {
+      api.handle(std::move(request), answer);
+    }
     return answer;
   }
   json health() { return json::parse(ask("GET", "/health")->body()); }
@@ -89,6 +92,50 @@ TEST_F(Health, ResidencyIsCheckedAgain) {
   EXPECT_TRUE(soon([&] { return health()["status"] == "healthy"; }));
 }
 
+TEST_F(Health, CountsARequestWhoseFirstStepIsUnderWay) {
+  backend.stuck = true;
+  ask("POST", "/execute", R"({"job_id":"a","prompt":"x"})");
+  ASSERT_TRUE(soon([&] { return backend.steps == 1; }));
+  EXPECT_EQ(health()["requests_running"], 1);
+  const std::string metrics = ask("GET", "/metrics")->body();
+  EXPECT_NE(metrics.find("worker_kv_blocks{state=\"used\"} "), std::string::npos);
+  EXPECT_EQ(metrics.find("worker_kv_blocks{state=\"used\"} 0"), std::string::npos);
+  backend.stuck = false;
+}
+
+/// A tokenizer that takes for ever with long texts.
+class Waiting : public testing::Endless {
+ public:
+  std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options) const override {
+    while (text.size() > 100'000 && waits) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return Endless::encode(text, options);
+  }
+  std::atomic<bool> waits{true};
+};
+
+TEST_F(ApiTest, APromptThatTakesLongHoldsUpNobody) {
+  Waiting slow;
+  Api other({.worker_id = "w"}, log, [] {});
+  other.ready({.name = "m", .vocab = 1, .context = 2000}, slow, engine);
+  const auto post = [&](const std::string& path, const std::string& body) {
+    const auto answer = std::make_shared<Recorded>();
+    other.handle({.method = "POST", .path = path, .headers = {}, .body = body}, answer);
+    return answer;
+  };
+  const std::string long_prompt(200'000, 'x');
+  const auto stuck = post("/execute", R"({"job_id":"a","prompt":")" + long_prompt + "\"}");
+  const auto behind = post("/execute", R"({"job_id":"b","stream":false,"prompt":")" + long_prompt + "\"}");
+  const auto small = post("/execute", R"({"job_id":"c","prompt":"x","max_tokens":1})");
+  EXPECT_TRUE(soon([&] { return small->count("event: end") == 1; })) << "short prompts have their own way";
+  post("/cancel", R"({"job_id":"a"})");
+  post("/cancel", R"({"job_id":"b"})");
+  EXPECT_TRUE(soon([&] { return stuck->count("\"code\":\"CANCELLED\"") == 1 && behind->status() == 503; }))
+      << "while the prompt is still being read";
+  slow.waits = false;
+}
+
 TEST_F(ApiTest, ShutdownCallsBack) {
   EXPECT_EQ(ask("POST", "/shutdown")->status(), 202);
   EXPECT_EQ(shutdowns, 1);
@@ -97,9 +144,11 @@ TEST_F(ApiTest, ShutdownCallsBack) {
 TEST_F(ApiTest, TraceIdsArePercentDecoded) {
   const auto answer = ask("POST", "/execute", R"({"job_id":"a b/c%","prompt":"x","max_tokens":1,"trace":true})");
   ASSERT_TRUE(soon([&] { return answer->ended(); }));
-  EXPECT_EQ(ask("GET", "/debug/trace/a%20b%2fc%25")->status(), 200);
-  EXPECT_EQ(ask("GET", "/debug/trace/a b/c%")->status(), 200) << "what is no code stays";
-  EXPECT_EQ(ask("GET", "/debug/trace/a")->status(), 404);
+  for (const auto& [path, status] : {std::pair{"a%20b%2fc%25", 200}, std::pair{"a b/c%", 200}, std::pair{"a", 404}}) {
+    const auto trace = ask("GET", std::string("/debug/trace/") + path);
+    ASSERT_TRUE(soon([&] { return trace->ended(); }));
+    EXPECT_EQ(trace->status(), status) << path;
+  }
 }
 
 TEST_F(ApiTest, CancelsThatNameNothingAreRefused) {

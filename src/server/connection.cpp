@@ -52,6 +52,7 @@ void Connection::start() {
 }
 
 void Connection::turn_away(Refusal refusal) {
+  enter(Phase::leaving);
   const auto run = [self = shared_from_this(), refusal = std::move(refusal)] { return self->serve(refusal); };
   asio::co_spawn(executor_, run, asio::detached);
 }
@@ -102,6 +103,15 @@ asio::awaitable<bool> Connection::send(std::string bytes) {
   co_return !broken_;
 }
 
+/// False when there is no memory for it.
+bool Connection::keep(std::string_view bytes) try {
+  input_.append(bytes);
+  fresh_ = fresh_ || !bytes.empty();
+  return true;
+} catch (const std::exception&) {
+  return false;
+}
+
 /// Reads as long as the client sends. The end of its stream is told to whoever answers it: it has gone, or says that it
 /// will not ask for more (which cannot be told apart until something is sent).
 asio::awaitable<void> Connection::read() {
@@ -116,9 +126,9 @@ asio::awaitable<void> Connection::read() {
     }
     ByteStream::Failure failure;
     const std::size_t n = co_await stream_->read_some(buffer, failure);
-    if (!leaving_) {
-      input_.append(buffer.data(), n);
-      fresh_ = fresh_ || n > 0;
+    if (!leaving_ && !keep(std::string_view(buffer.data(), n))) {
+      close();
+      co_return;
     }
     if (failure) {
       (failure == asio::error::eof ? eof_ : broken_) = true;
@@ -137,6 +147,7 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
   enter(Phase::idle);
   auto until = Clock::now() + options.idle_timeout;
   bool in_body = false;
+  bool gated = false;
   fresh_ = !input_.empty();
   for (;;) {
     if (std::exchange(fresh_, false)) {
@@ -150,6 +161,10 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
         co_await refuse(parser.refusal());
         co_return std::nullopt;
       }
+      if (parser.header_done() && !gated && !co_await pass_gate(parser)) {
+        co_return std::nullopt;
+      }
+      gated = parser.header_done();
       if (state == RequestParser::State::done) {
         framing_ = parser.framing();
         framing_.keep_alive = framing_.keep_alive && !group_->stopping;
@@ -228,6 +243,26 @@ asio::awaitable<bool> Connection::answer(HttpRequest request) {
   co_return whole && writer->keep_alive();
 }
 
+/// Sends an answer that is complete.
+asio::awaitable<void> Connection::send_whole(Writer& writer) {
+  std::string bytes;
+  if (writer.take(bytes) == Writer::Next::send) {
+    co_await send(std::move(bytes));
+  }
+}
+
+/// Whether the body of this request is wanted; if not, its answer was sent.
+asio::awaitable<bool> Connection::pass_gate(const RequestParser& parser) {
+  Framing framing = parser.framing();
+  framing.keep_alive = false;
+  Writer writer(framing, group_->options.max_pending_bytes, nullptr);
+  if (!group_->gate || group_->gate(parser.head(), writer)) {
+    co_return true;
+  }
+  co_await send_whole(writer);
+  co_return false;
+}
+
 /// Answers what is no request.
 asio::awaitable<void> Connection::refuse(const Refusal& refusal) {
   const bool retriable = refusal.status == 408 || refusal.status == 503;
@@ -237,16 +272,13 @@ asio::awaitable<void> Connection::refuse(const Refusal& refusal) {
     headers.emplace_back("Retry-After", "1");
   }
   respond_error(writer, refusal.status, {"INVALID_REQUEST", refusal.message, retriable}, std::move(headers));
-  std::string bytes;
-  if (writer.take(bytes) == Writer::Next::send) {
-    co_await send(std::move(bytes));
-  }
+  co_await send_whole(writer);
 }
 
 /// Ends what we send, then waits a little for the client to stop sending: closing at once would reset the connection
 /// before the answer is read.
 asio::awaitable<void> Connection::say_goodbye() {
-  enter(Phase::idle);
+  enter(Phase::leaving);
   leaving_ = true;
   input_.clear();
   room_.cancel();
@@ -260,23 +292,31 @@ asio::awaitable<void> Connection::say_goodbye() {
   }
 }
 
-asio::awaitable<void> Connection::serve(std::optional<Refusal> turned_away) {
+asio::awaitable<void> Connection::converse(const std::optional<Refusal>& turned_away) {
   close_after(group_->options.header_timeout);
   const ByteStream::Failure failure = co_await stream_->open();
   deadline_.cancel();
   broken_ = broken_ || failure;
-  if (!broken_) {
-    asio::co_spawn(
-        executor_, [self = shared_from_this()] { return self->read(); }, asio::detached);
+  if (broken_) {
+    co_return;
   }
-  if (turned_away && !broken_) {
+  asio::co_spawn(
+      executor_, [self = shared_from_this()] { return self->read(); }, asio::detached);
+  if (turned_away) {
     co_await refuse(*turned_away);
   }
-  for (bool go_on = !turned_away && !broken_; go_on && !group_->stopping;) {
+  for (bool go_on = !turned_away; go_on && !group_->stopping;) {
     std::optional<HttpRequest> request = co_await read_request();
     go_on = request && co_await answer(std::move(*request));
   }
   co_await say_goodbye();
+}
+
+asio::awaitable<void> Connection::serve(std::optional<Refusal> turned_away) {
+  try {
+    co_await converse(turned_away);
+  } catch (const std::exception&) {  // out of memory: the client sees its connection break
+  }
   close();
 }
 

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "server/byte_stream.h"
 #include "server/http.h"
@@ -25,6 +26,7 @@ class Connection;
 /// What the connections share; outlives them. Touched on the server's thread alone.
 struct ConnectionGroup {
   HttpOptions options;
+  HttpServer::Gate gate;
   HttpServer::Handler handler;
   std::set<Connection*> connections;
   bool stopping = false;
@@ -34,7 +36,7 @@ struct ConnectionGroup {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
-  enum class Phase : std::uint8_t { idle, receiving, answering };
+  enum class Phase : std::uint8_t { idle, receiving, answering, leaving };
 
   Connection(ConnectionGroup& group, std::unique_ptr<ByteStream> stream, boost::asio::any_io_executor executor);
   ~Connection();
@@ -55,10 +57,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   boost::asio::awaitable<void> read();
+  bool keep(std::string_view bytes);
   boost::asio::awaitable<void> serve(std::optional<Refusal> turned_away);
+  boost::asio::awaitable<void> converse(const std::optional<Refusal>& turned_away);
   boost::asio::awaitable<std::optional<HttpRequest>> read_request();
   boost::asio::awaitable<bool> answer(HttpRequest request);
+  boost::asio::awaitable<bool> pass_gate(const RequestParser& parser);
   boost::asio::awaitable<void> refuse(const Refusal& refusal);
+  boost::asio::awaitable<void> send_whole(Writer& writer);
   boost::asio::awaitable<bool> send(std::string bytes);
   boost::asio::awaitable<void> say_goodbye();
   boost::asio::awaitable<bool> wait(Clock::time_point until);

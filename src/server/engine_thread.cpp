@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
@@ -76,6 +77,25 @@ void EngineThread::execute(Command& command) {
   }
 }
 
+/// True when there may be more to do.
+bool EngineThread::work(std::vector<Command>& commands) try {
+  for (Command& command : commands) {
+    execute(command);
+  }
+  engine_->admit();
+  {
+    const std::lock_guard lock(mutex_);
+    stats_ = engine_->stats();  // as they are during the step
+  }
+  return engine_->step();
+} catch (const std::exception& e) {  // the host has no memory left
+  try {
+    engine_->cancel_all({ErrorCode::internal, std::string("the engine failed: ") + e.what()});
+  } catch (const std::exception&) {  // nor for that; the jobs end by their time-outs
+  }
+  return false;
+}
+
 void EngineThread::run() {
   ::pthread_setname_np(::pthread_self(), "llorch-engine");
   bool busy = false;
@@ -91,17 +111,11 @@ void EngineThread::run() {
         return;
       }
       std::swap(commands, commands_);
+      stats_.waiting += static_cast<int>(
+          std::count_if(commands.begin(), commands.end(), [](const Command& c) { return c.sink != nullptr; }));
     }
     step_began_ = Clock::now().time_since_epoch().count();
-    try {
-      for (Command& command : commands) {
-        execute(command);
-      }
-      busy = engine_->step();
-    } catch (const std::exception& e) {  // the host has no memory left
-      engine_->cancel_all({ErrorCode::internal, std::string("the engine failed: ") + e.what()});
-      busy = false;
-    }
+    busy = work(commands);
     commands.clear();
     step_began_ = 0;
   }

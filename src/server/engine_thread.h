@@ -49,6 +49,7 @@ class EngineThread {
 
   void run();
   void execute(Command& command);
+  bool work(std::vector<Command>& commands);
   void post(Command command);
 
   std::unique_ptr<Engine> engine_;

@@ -9,14 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json.h"
+
 namespace llorch {
 namespace {
 
 using Json = nlohmann::ordered_json;  // fields come in the order in which people read them
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 double three_digits(double value) {
   return std::round(value * 1000) / 1000;
@@ -25,9 +23,9 @@ double three_digits(double value) {
 /// One event in the stream's framing. `json` begins with "type".
 std::string framed(AnswerFormat format, const Json& json) {
   if (format == AnswerFormat::ndjson) {
-    return dump(json) + "\n";
+    return dump_json(json) + "\n";
   }
-  return fmt::format("event: {}\ndata: {}\n\n", json["type"].get_ref<const std::string&>(), dump(json));
+  return fmt::format("event: {}\ndata: {}\n\n", json["type"].get_ref<const std::string&>(), dump_json(json));
 }
 
 void add_started(Json& json, const std::string& job_id, const AnswerInfo& info) {
@@ -98,7 +96,7 @@ ApiError to_api_error(const Error& error) {
 }
 
 std::string error_body(const ApiError& error) {
-  return dump(error_json(error));
+  return dump_json(error_json(error));
 }
 
 void respond_error(ResponseWriter& writer, int status, const ApiError& error, HttpHeaders headers) {
@@ -139,7 +137,7 @@ std::string single_answer(const std::string& job_id, const AnswerInfo& info, con
   add_started(json, job_id, info);
   json["text"] = text;
   add_end(json, end);
-  return dump(json);
+  return dump_json(json);
 }
 
 }  // namespace llorch

@@ -237,7 +237,7 @@ std::string errors_body(const std::vector<FieldError>& errors) {
     list.push_back({{"field", e.field}, {"constraint", e.constraint}, {"message", e.message}, {"value", e.value}});
   }
   const nlohmann::ordered_json body = {{"errors", std::move(list)}};
-  return body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return dump_json(body);
 }
 
 void respond_errors(ResponseWriter& writer, const std::vector<FieldError>& errors) {

@@ -1,5 +1,5 @@
-// The HTTP seam: requests in, answers out, without a word of sockets. http_server.cpp is the one file behind it that
-// includes Boost; api.cpp is the one that routes.
+// The HTTP seam: requests in, answers out, without a word of sockets. What is behind it (http_server, connection,
+// request_parser, the streams) includes Boost; api.cpp routes.
 #pragma once
 
 #include <chrono>
@@ -68,8 +68,12 @@ class HttpServer {
   /// that is dropped unanswered answers 500.
   using Handler = std::function<void(HttpRequest request, std::shared_ptr<ResponseWriter> writer)>;
 
+  /// Called when a request's header is whole, before its body is read. False: it was answered by then (whole), and the
+  /// connection closes.
+  using Gate = std::function<bool(const HttpRequest& head, ResponseWriter& writer)>;
+
   /// Binds, listens and begins to serve. An address that cannot be bound is ErrorCode::io.
-  static Result<std::unique_ptr<HttpServer>> start(const HttpOptions& options, Handler handler);
+  static Result<std::unique_ptr<HttpServer>> start(const HttpOptions& options, Gate gate, Handler handler);
   /// stop() without patience.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -30,7 +30,7 @@ namespace asio = boost::asio;
 using Stream = asio::generic::stream_protocol;
 
 constexpr std::chrono::milliseconds kAcceptPause{100};
-constexpr int kMaxTurnedAway = 64;  // at once, beyond the connections that are served
+constexpr int kMaxLeaving = 64;  // connections that were answered or turned away, beyond those that are served
 
 }  // namespace
 
@@ -61,14 +61,20 @@ asio::awaitable<void> HttpServer::Impl::accept() {
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       continue;
     }
-    take(std::move(socket));
+    try {
+      take(std::move(socket));
+    } catch (const std::exception&) {  // out of memory: this client sees its connection break
+    }
   }
 }
 
 void HttpServer::Impl::take(Stream::socket socket) {
   const HttpOptions& options = group.options;
-  const bool room = static_cast<int>(group.connections.size()) < options.max_connections || make_room();
-  if (!room && static_cast<int>(group.connections.size()) >= options.max_connections + kMaxTurnedAway) {
+  const auto is_leaving = [](const Connection* c) { return c->phase() == Connection::Phase::leaving; };
+  const auto all = static_cast<int>(group.connections.size());
+  const auto leaving = static_cast<int>(std::count_if(group.connections.begin(), group.connections.end(), is_leaving));
+  const bool room = all - leaving < options.max_connections || make_room();
+  if (leaving > options.max_connections + kMaxLeaving) {
     return;  // closed at once
   }
   const int on = 1;
@@ -88,7 +94,7 @@ bool HttpServer::Impl::make_room() {
     return a->phase() != b->phase() ? a->phase() < b->phase() : a->since() < b->since();
   };
   const auto longest = std::min_element(group.connections.begin(), group.connections.end(), waits_longer);
-  if (longest == group.connections.end() || (*longest)->phase() == Connection::Phase::answering) {
+  if (longest == group.connections.end() || (*longest)->phase() >= Connection::Phase::answering) {
     return false;
   }
   (*longest)->close();
@@ -101,8 +107,7 @@ void HttpServer::Impl::run() {
     try {
       io.run();
       return;
-    } catch (const std::exception&) {
-      // Out of memory in one connection, which its coroutine's end has closed; the others go on.
+    } catch (const std::exception&) {  // out of memory in a completion; the others go on
     }
   }
 }
@@ -142,10 +147,11 @@ HttpServer::~HttpServer() {
   stop(std::chrono::milliseconds(0));
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options, Handler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options, Gate gate, Handler handler) {
   LL_ASSIGN(const Listener listener, listen_on(options.host, options.port, options.tls != nullptr));
   auto impl = std::make_unique<Impl>();
   impl->group.options = options;
+  impl->group.gate = std::move(gate);
   impl->group.handler = std::move(handler);
   impl->uri = listener.uri;
   impl->acceptor.assign(Stream(listener.family, listener.family == AF_UNIX ? 0 : IPPROTO_TCP), listener.fd);

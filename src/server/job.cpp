@@ -41,14 +41,18 @@ bool Job::begin(AnswerInfo info) {
   info_ = std::move(info);
   begun_ = true;
   if (options_.format != AnswerFormat::single && !ended_) {
-    const char* type = options_.format == AnswerFormat::sse ? "text/event-stream" : "application/x-ndjson";
-    writer_->begin(200, {{"Content-Type", type}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}});
+    begin_stream();
     writer_->write(started_event(options_.format, id_, info_));
   }
   if (aborted_) {
     fail(*aborted_);
   }
   return !ended_;
+}
+
+void Job::begin_stream() {
+  const char* type = options_.format == AnswerFormat::sse ? "text/event-stream" : "application/x-ndjson";
+  writer_->begin(200, {{"Content-Type", type}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}});
 }
 
 void Job::attach(EngineThread& engine, EngineThread::Ticket ticket) {
@@ -71,15 +75,34 @@ void Job::abort(Error why) {
   const std::lock_guard lock(mutex_);
   if (!begun_) {
     aborted_ = aborted_.value_or(std::move(why));
+    if (writer_->closed()) {
+      fail(*aborted_);
+    }
     return;
   }
   fail(why);
   detach();
 }
 
-bool Job::is_lost() const {
+bool Job::aborted() const {
   const std::lock_guard lock(mutex_);
-  return aborted_ && writer_->closed();
+  return aborted_.has_value();
+}
+
+bool Job::ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
+void Job::end_now() {
+  const std::lock_guard lock(mutex_);
+  if (aborted_ && !begun_ && !ended_) {
+    if (options_.format != AnswerFormat::single) {
+      begin_stream();
+      begun_ = true;
+    }
+    fail(*aborted_);
+  }
 }
 
 /// The engine need not go on.
@@ -184,7 +207,7 @@ void Job::fail(const Error& error) {
   if (!finish({.outcome = outcome_of(error.code), .result = api.code})) {
     return;
   }
-  if (options_.format == AnswerFormat::single) {
+  if (options_.format == AnswerFormat::single || !begun_) {
     respond_error(*writer_, status_of(error.code), api);
   } else {
     writer_->write(error_event(options_.format, api));

@@ -32,7 +32,8 @@ struct JobReport {
   std::string text;  // of the answer, where Job::Options::keep_text
 };
 
-/// Thread-safe. After the end nothing but its own memory is touched. Streams: started, token*, metrics, then end or error. Single: one object when all is done.
+/// Thread-safe. After the end nothing but its own memory is touched. Streams: started, token*, metrics, then end or
+/// error. Single: one object when all is done.
 class Job final : public Sink {
  public:
   using Clock = std::chrono::steady_clock;
@@ -58,11 +59,13 @@ class Job final : public Sink {
   void attach(EngineThread& engine, EngineThread::Ticket ticket);
   /// Instead of begin(): the request has faults (400).
   void refuse(const std::vector<FieldError>& errors);
-  /// Ends the job; the engine lets go of it when the step under way has ended. Before begin() the client hears of it
-  /// when the prompt has been read, so that a stream always begins with `started`.
+  /// Ends the job; the engine lets go of it when the step under way has ended. Before begin() a client that still
+  /// listens hears of it in begin(), so that its stream has a `started`, or from end_now().
   void abort(Error why);
-  /// Aborted before begin(), by a client that does not listen any more: nothing more need be done.
-  bool is_lost() const;
+  bool aborted() const;
+  bool ended() const;
+  /// Ends an aborted job that has not begun: the stream is its error alone.
+  void end_now();
 
   void on_start() override;
   void on_step(const StepReport& step) override;
@@ -75,6 +78,7 @@ class Job final : public Sink {
   bool finish(JobReport report);
   void fail(const Error& error);
   void detach();
+  void begin_stream();
 
   std::string id_;
   Options options_;

@@ -6,6 +6,11 @@
 #include <vector>
 
 namespace llorch {
+namespace {
+
+constexpr std::chrono::milliseconds kPromptPatience{40};
+
+}  // namespace
 
 Jobs::Jobs(Limits limits, Timers& timers, Metrics& metrics, Log& log)
     : limits_(limits), timers_(&timers), metrics_(&metrics), log_(&log) {}
@@ -26,20 +31,32 @@ Jobs::Opened Jobs::open(const std::string& id, Job::Options options, const std::
     const std::uint64_t number = ++last_number_;
     job = std::make_shared<Job>(id, options, writer, *metrics_,
                                 [this, id, number](const JobReport& report) { ended(id, number, report); });
-    const auto late = [weak = std::weak_ptr(job), limit = limits_.timeout] {
+    const auto late = [this, weak = std::weak_ptr(job)] {
       if (const auto it = weak.lock()) {
-        const double seconds = std::chrono::duration<double>(limit).count();
-        it->abort({ErrorCode::timeout, fmt::format("the request took longer than {} s", seconds)});
+        const double seconds = std::chrono::duration<double>(limits_.timeout).count();
+        abort(it, {ErrorCode::timeout, fmt::format("the request took longer than {} s", seconds)});
       }
     };
     entries_[id] = {job, number, timers_->at(job->accepted_at() + limits_.timeout, late)};
   }
-  writer->on_close([weak = std::weak_ptr(job)] {
+  writer->on_close([this, weak = std::weak_ptr(job)] {
     if (const auto it = weak.lock()) {
-      it->abort({ErrorCode::cancelled, "the client closed the connection"});
+      abort(it, {ErrorCode::cancelled, "the client closed the connection"});
     }
   });
   return {job, Refused::no};
+}
+
+/// One whose prompt is still being read ends soon, whatever else is being read.
+void Jobs::abort(const std::shared_ptr<Job>& job, Error why) {
+  job->abort(std::move(why));
+  if (!job->ended()) {
+    timers_->at(Timers::Clock::now() + kPromptPatience, [weak = std::weak_ptr(job)] {
+      if (const auto it = weak.lock()) {
+        it->end_now();
+      }
+    });
+  }
 }
 
 void Jobs::ended(const std::string& id, std::uint64_t number, const JobReport& report) {
@@ -78,26 +95,21 @@ bool Jobs::cancel(const std::string& id) {
     job = found == entries_.end() ? nullptr : found->second.job.lock();
   }
   if (job) {
-    job->abort({ErrorCode::cancelled, "cancelled on request"});
+    abort(job, {ErrorCode::cancelled, "cancelled on request"});
   }
   return job != nullptr;
 }
 
-bool Jobs::full() const {
+bool Jobs::full(int more) const {
   const std::lock_guard lock(mutex_);
-  return static_cast<int>(entries_.size()) >= limits_.in_flight;
-}
-
-void Jobs::close() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
+  return static_cast<int>(entries_.size()) + more >= limits_.in_flight;
 }
 
 void Jobs::drain(std::chrono::milliseconds patience) {
-  close();
   std::vector<std::shared_ptr<Job>> late;
   {
     std::unique_lock lock(mutex_);
+    closed_ = true;
     if (empty_.wait_for(lock, patience, [this] { return entries_.empty(); })) {
       return;
     }
@@ -108,6 +120,7 @@ void Jobs::drain(std::chrono::milliseconds patience) {
   for (const auto& job : late) {
     if (job) {
       job->abort({ErrorCode::cancelled, "the worker is shutting down"});
+      job->end_now();
     }
   }
 }

@@ -35,9 +35,8 @@ class Jobs {
   Opened open(const std::string& id, Job::Options options, const std::shared_ptr<ResponseWriter>& writer);
   /// False when no job in flight has this id.
   bool cancel(const std::string& id);
-  bool full() const;
-  /// Opens no more jobs.
-  void close();
+  /// Whether there is no place beside `more` that are about to be opened.
+  bool full(int more = 0) const;
   /// Waits until all jobs have ended; aborts what is left after `patience`.
   void drain(std::chrono::milliseconds patience);
 
@@ -47,6 +46,7 @@ class Jobs {
     std::uint64_t number = 0;  // tells jobs of one id apart
     Timers::Id timer;
   };
+  void abort(const std::shared_ptr<Job>& job, Error why);
   void ended(const std::string& id, std::uint64_t number, const JobReport& report);
 
   Limits limits_;

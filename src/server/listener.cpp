@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/format.h"
@@ -74,6 +77,17 @@ bool is_stale(const std::string& path, const sockaddr_un& address) {
   return connected != 0 && errno == ECONNREFUSED;
 }
 
+/// Another worker holds the lock for a moment only.
+bool take_lock(int fd) {
+  for (int tries = 0; tries < 100; ++tries) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
 Result<Listener> listen_unix(const std::string& path) {
   const std::string where = std::string(kUnixPrefix) + path;
   sockaddr_un address{};
@@ -85,8 +99,11 @@ Result<Listener> listen_unix(const std::string& path) {
   // Two workers that start at once must not each take the other's socket for a stale one: the folder is the lock.
   const std::string folder = std::filesystem::path(path).parent_path().string();
   const Descriptor lock(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) {
+  if (lock.get() < 0) {
     return failed(where, std::strerror(errno));
+  }
+  if (!take_lock(lock.get())) {
+    return failed(where, "its folder is locked by another process");
   }
   if (is_stale(path, address)) {
     ::unlink(path.c_str());
@@ -114,18 +131,20 @@ Result<Listener> listen_tcp(const std::string& host, int port, bool tls) {
   if (const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0) {
     return failed(where, ::gai_strerror(error));
   }
-  const int family = found->ai_family;
-  Descriptor fd = make_socket(family);
-  const int on = 1;
-  const bool listening = fd.get() >= 0 && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-                         ::bind(fd.get(), found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd.get(), kBacklog) == 0;
-  const int error = errno;
-  ::freeaddrinfo(found);
-  if (!listening) {
-    return failed(where, std::strerror(error));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
+  int error = 0;
+  for (const addrinfo* address = all.get(); address != nullptr; address = address->ai_next) {
+    Descriptor fd = make_socket(address->ai_family);
+    const int on = 1;
+    if (fd.get() >= 0 && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        ::bind(fd.get(), address->ai_addr, address->ai_addrlen) == 0 && ::listen(fd.get(), kBacklog) == 0) {
+      const int taken = bound_port(fd.get());
+      return Listener{fd.release(), address->ai_family,
+                      fmt::format("{}://{}:{}", tls ? "https" : "http", shown, taken)};
+    }
+    error = error == 0 ? errno : error;  // the first address is the one that was meant
   }
-  const int taken = bound_port(fd.get());
-  return Listener{fd.release(), family, fmt::format("{}://{}:{}", tls ? "https" : "http", shown, taken)};
+  return failed(where, std::strerror(error));
 }
 
 }  // namespace

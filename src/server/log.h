@@ -18,7 +18,7 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;
 using LogFields = std::vector<std::pair<std::string_view, LogValue>>;
 
-/// Thread-safe.
+/// Thread-safe. Never waits for whoever reads stderr: lines that find no room are counted (log_lost) and dropped.
 class Log {
  public:
   Log(LogFormat format, LogLevel level);
@@ -29,6 +29,9 @@ class Log {
   /// text: "2026-01-15 20:00:00.123 info  ready model=haiku port=8080"; json: one object with time, level, event and
   /// the fields.
   void event(LogLevel level, std::string_view name, const LogFields& fields = {});
+  /// Writes what waits, and takes no more (not thread-safe). False when nobody reads it: a thread is then stuck in
+  /// writing to stderr, and so would be the usual end of the process.
+  bool close();
   LogFormat format() const { return format_; }
 
  private:

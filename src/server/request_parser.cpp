@@ -116,15 +116,20 @@ bool RequestParser::header_done() const {
   return impl_->parser.is_header_done();
 }
 
-HttpRequest RequestParser::release() {
-  auto message = impl_->parser.release();
+HttpRequest RequestParser::head() const {
+  const auto& message = impl_->parser.get();
   HttpRequest request;
   request.method = std::string(message.method_string());
   request.path = path_of(std::string(message.target()));
   for (const auto& field : message) {
     request.headers.emplace_back(lower(std::string(field.name_string())), std::string(field.value()));
   }
-  request.body = std::move(message.body());
+  return request;
+}
+
+HttpRequest RequestParser::release() {
+  HttpRequest request = head();
+  request.body = std::move(impl_->parser.get().body());
   return request;
 }
 

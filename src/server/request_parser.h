@@ -34,6 +34,8 @@ class RequestParser {
   /// The header is whole, and the client waits for "100 Continue" before it sends the body. True once.
   bool take_continue();
   bool header_done() const;
+  /// The request without its body; once header_done().
+  HttpRequest head() const;
   /// Of State::done.
   HttpRequest release();
   Framing framing() const;

@@ -2,17 +2,25 @@
 
 #include <pthread.h>
 
+#include <exception>
+
 namespace llorch {
 
 Timers::Timers() : thread_([this] { loop(); }) {}
 
 Timers::~Timers() {
+  stop();
+}
+
+void Timers::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
 }
 
 Timers::Id Timers::at(Clock::time_point when, std::function<void()> run) {
@@ -25,8 +33,8 @@ Timers::Id Timers::at(Clock::time_point when, std::function<void()> run) {
 
 void Timers::every(std::chrono::milliseconds interval, std::function<void()> run) {
   at(Clock::now() + interval, [this, interval, run = std::move(run)] {
+    every(interval, run);  // first, so that one that throws runs again
     run();
-    every(interval, run);
   });
 }
 
@@ -48,7 +56,10 @@ void Timers::loop() {
       const std::function<void()> run = std::move(first->second);
       due_.erase(first);
       lock.unlock();
-      run();
+      try {
+        run();
+      } catch (const std::exception&) {  // out of memory
+      }
       lock.lock();
     }
   }

@@ -12,7 +12,7 @@
 
 namespace llorch {
 
-/// Thread-safe. Functions must not block for long, and may call at() and cancel().
+/// Thread-safe. Functions must not block for long, and may call at() and cancel(). One that throws is dropped.
 class Timers {
  public:
   using Clock = std::chrono::steady_clock;
@@ -24,7 +24,7 @@ class Timers {
   };
 
   Timers();
-  /// Joins; what has not run by then never runs.
+  /// stop()
   ~Timers();
   Timers(const Timers&) = delete;
   Timers& operator=(const Timers&) = delete;
@@ -34,6 +34,8 @@ class Timers {
   void every(std::chrono::milliseconds interval, std::function<void()> run);
   /// Nothing happens when it has run already, or runs now.
   void cancel(const Id& id);
+  /// Joins; at() and cancel() may still be called, and nothing comes of it.
+  void stop();
 
  private:
   void loop();

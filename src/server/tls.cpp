@@ -70,9 +70,13 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const std::string& cert_fil
   if (failure) {
     return unusable("--tls-cert", cert_file, failure);
   }
+  // An encrypted key would make OpenSSL ask on the terminal.
+  context->ssl.set_password_callback([](std::size_t, ssl::context::password_purpose) { return std::string(); },
+                                     failure);
   context->ssl.use_private_key_file(key_file, ssl::context::pem, failure);
   if (failure) {
-    return unusable("--tls-key", key_file, failure);
+    return errorf(ErrorCode::invalid_argument, "--tls-key {}: {} (an encrypted key cannot be used)", key_file,
+                  failure.message());
   }
   return std::shared_ptr<TlsContext>(std::move(context));
 }

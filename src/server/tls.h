@@ -1,4 +1,4 @@
-// TLS of the server, by OpenSSL. tls.cpp is the one file that includes it.
+// TLS of the server, by OpenSSL, which stays in tls.cpp.
 #pragma once
 
 #include <memory>

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -48,6 +49,13 @@ std::string post_once(const std::string& url, const std::string& body) {
 }
 
 }  // namespace
+
+bool is_http_url(const std::string& url) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parts(::curl_url(), ::curl_url_cleanup);
+  const bool printable = std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  return printable && (url.starts_with("http://") || url.starts_with("https://")) && parts &&
+         ::curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK;
+}
 
 Status post_ready(const std::string& url, const ReadyReport& report,
                   const std::function<void(int attempt, const std::string& why)>& failed) {

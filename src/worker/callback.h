@@ -10,6 +10,9 @@
 
 namespace llorch {
 
+/// Whether libcurl can make sense of it.
+bool is_http_url(const std::string& url);
+
 struct ReadyReport {
   std::string worker_id;
   std::int64_t vram_bytes = 0;  // that the model holds on its device

@@ -24,14 +24,17 @@ std::string spelled(const toml::node& node) {
 Status apply(CLI::App& app, const std::string& where, const std::string& name, const toml::node& node) {
   CLI::Option* option = app.get_option_no_throw("--" + name);
   if (option == nullptr || name == "config" || name == "help" || name == "version") {
-    return errorf(ErrorCode::invalid_argument, "{}: unknown name '{}'; the names are those of the command line", where,
-                  name);
+    return errorf(ErrorCode::invalid_argument, "{}: unknown name '{}'; the names are those of the command line{}",
+                  where, name, node.is_table() ? ", and there are no tables" : "");
   }
   const bool is_flag = option->get_expected_max() == 0;
-  if (!(node.is_string() || node.is_integer() || node.is_floating_point() || node.is_boolean()) ||
-      node.is_boolean() != is_flag) {
+  const bool is_text = option->get_type_name().starts_with("TEXT");
+  const bool fits = is_flag ? node.is_boolean() : is_text ? node.is_string() : node.is_number();
+  if (!fits) {
     return errorf(ErrorCode::invalid_argument, "{}: {} takes {}", where, name,
-                  is_flag ? "true or false" : "a string or a number");
+                  is_flag   ? "true or false"
+                  : is_text ? "a string"
+                            : "a number");
   }
   if (option->count() > 0) {
     return {};  // the command line wins

@@ -7,6 +7,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <random>
@@ -14,6 +15,7 @@
 
 #include "base/exit_code.h"
 #include "base/version.h"
+#include "worker/callback.h"
 #include "worker/config_file.h"
 
 namespace llorch {
@@ -34,12 +36,14 @@ std::string random_uuid() {
                      r[2] & 0xFFFFU, r[3]);
 }
 
+std::string check_printable(const std::string& text) {
+  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  return printable ? "" : "must have printable bytes alone";
+}
+
 std::string check_worker_id(const std::string& id) {
-  bool printable = !id.empty() && id.size() <= kMaxWorkerIdBytes;
-  for (const char c : id) {
-    printable = printable && c >= 0x20 && c < 0x7f;
-  }
-  return printable ? std::string() : fmt::format("must have 1 to {} printable bytes", kMaxWorkerIdBytes);
+  const bool good = !id.empty() && id.size() <= kMaxWorkerIdBytes && check_printable(id).empty();
+  return good ? std::string() : fmt::format("must have 1 to {} printable bytes", kMaxWorkerIdBytes);
 }
 
 std::string check_not_empty(const std::string& text) {
@@ -47,9 +51,13 @@ std::string check_not_empty(const std::string& text) {
 }
 
 std::string check_url(const std::string& url) {
-  const bool http = url.starts_with("http://") && url.size() > 7;
-  const bool https = url.starts_with("https://") && url.size() > 8;
-  return http || https ? "" : fmt::format("'{}' is not an http:// or https:// URL", url);
+  return is_http_url(url) ? "" : "must be an http:// or https:// URL";
+}
+
+/// What is reported may be a Unix socket, too.
+std::string check_address(const std::string& url) {
+  const bool is_unix = url.starts_with("unix:") && url.size() > 5 && check_printable(url).empty();
+  return is_unix || is_http_url(url) ? "" : "must be an http:// or https:// URL, or unix:PATH";
 }
 
 /// What the parser fills and finish() makes into WorkerOptions.
@@ -112,14 +120,16 @@ void add_service(CLI::App& app, Raw& raw) {
   WorkerOptions& o = raw.o;
   app.add_option("--worker-id", o.worker_id, "Name of this worker, 1 to 128 printable bytes (default: a random UUID)")
       ->check(CLI::Validator(check_worker_id, "", "worker id"));
-  app.add_option("--host", o.http.host, "Address to listen on, or unix:PATH for a Unix socket")->capture_default_str();
+  app.add_option("--host", o.http.host, "Address to listen on, or unix:PATH for a Unix socket")
+      ->check(CLI::Validator(check_not_empty, "", ""))
+      ->capture_default_str();
   add_number(app, "--port", o.http.port, 0, 65535,
              "TCP port; 0 takes a free one, which the first line on stdout names");
   app.add_option("--callback-url", o.callback_url, "Where the worker reports that it is ready (default: nowhere)")
       ->check(CLI::Validator(check_url, "", "URL"));
   app.add_option("--advertise-url", o.advertise_url,
                  "The address that it reports (default: where it listens; needed with 0.0.0.0)")
-      ->check(CLI::Validator(check_not_empty, "", ""));
+      ->check(CLI::Validator(check_address, "", "URL"));
   add_number(app, "--max-sequences", o.max_sequences, 1, 1024, "Requests that run at once; more wait");
   add_number(app, "--max-queue", o.max_queue, 0, 1 << 20, "Requests that may wait; more get a 503");
   add_number(app, "--max-tokens-out", o.max_tokens_out, 1, 1 << 24, "Tokens that one answer may have at most");
@@ -170,12 +180,8 @@ LogLevel level_of(std::string_view name) {
   return static_cast<LogLevel>(i);
 }
 
-std::chrono::milliseconds ms(double seconds) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
-
 bool is_wildcard(const std::string& host) {
-  return host == "0.0.0.0" || host == "::" || host.empty();
+  return host == "0.0.0.0" || host == "::";
 }
 
 Status bad(std::string message) {

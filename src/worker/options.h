@@ -1,6 +1,7 @@
 // The options of a worker, from the command line and a TOML file, parsed and checked before anything else happens.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +46,10 @@ struct WorkerOptions {
 
   std::string device;  // "cpu", "cuda:1"
 };
+
+inline std::chrono::milliseconds ms(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
 
 /// The options, or the exit code with which the program is to end (0 after --help and --version; 2 after a fault, which
 /// was told on stderr).

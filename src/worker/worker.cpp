@@ -31,10 +31,6 @@ constexpr std::chrono::milliseconds kFlushTime{400};  // for the last bytes of a
 constexpr std::chrono::milliseconds kStepTime{300};   // for the engine's step under way, whose jobs have ended
 constexpr double kMib = 1024.0 * 1024.0;
 
-std::chrono::milliseconds ms(double seconds) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
-
 /// The contract's name for what ended a start.
 std::string name_of(ErrorCode code) {
   switch (code) {
@@ -61,7 +57,8 @@ int fail(const Daemon& daemon, Log& log, const Error& error) {
     log.event(LogLevel::error, "exit",
               {{"exit_code", std::int64_t{code}}, {"code", name_of(error.code)}, {"message", error.message}});
   } else {
-    fmt::print(stderr, "{}: {}\n", daemon.name, error.message);
+    const char* begin = ::isatty(STDERR_FILENO) == 1 ? "\r\x1b[K" : "";  // a progress bar may stand there
+    fmt::print(stderr, "{}{}: {}\n", begin, daemon.name, error.message);
   }
   return code;
 }
@@ -199,9 +196,11 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
   Result<LoadedModel> model = Error{ErrorCode::internal, "not loaded"};
   std::unique_ptr<EngineThread> engine;
   Api api(api_options(options), log, [&stop] { stop.raise(); });
-  auto http = HttpServer::start(options.http, [&api](HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
-    api.handle(std::move(request), std::move(writer));
-  });
+  auto http = HttpServer::start(
+      options.http, [&api](const HttpRequest& head, ResponseWriter& writer) { return api.admit(head, writer); },
+      [&api](HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
+        api.handle(std::move(request), std::move(writer));
+      });
   if (!http.ok()) {
     return fail(daemon, log, http.error());
   }
@@ -224,13 +223,24 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
   api.ready(info, *model->tokenizer, *engine);
   api.watch_residency(*model->backend, ms(options.residency_interval_s));
   serve(options, info, stop, api, **http, log);
+  stop.set_cleanup(nullptr);  // the socket's file is gone, or another worker's by now
   if (!engine->stop(kStepTime)) {
     log.event(LogLevel::warn, "stopped", {{"message", "the engine's step under way was left behind"}});
-    std::fflush(nullptr);
+    log.close();
     std::_Exit(0);  // every client has its answer; to wait for the step would break the promise of the drain timeout
   }
   log.event(LogLevel::info, "stopped");
   return 0;
+}
+
+int run_caught(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Log& log) {
+  try {
+    return run(daemon, options, stop, log);
+  } catch (const std::bad_alloc&) {
+    return fail(daemon, log, {ErrorCode::out_of_memory, "the host has too little memory"});
+  } catch (const std::exception& error) {
+    return fail(daemon, log, {ErrorCode::internal, error.what()});
+  }
 }
 
 }  // namespace
@@ -243,13 +253,11 @@ int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
   raise_descriptor_limit();
   StopSignal stop;
   Log log(parsed.options->log_format, parsed.options->log_level);
-  try {
-    return run(daemon, *parsed.options, stop, log);
-  } catch (const std::bad_alloc&) {
-    return fail(daemon, log, {ErrorCode::out_of_memory, "the host has too little memory"});
-  } catch (const std::exception& error) {
-    return fail(daemon, log, {ErrorCode::internal, error.what()});
+  const int code = run_caught(daemon, *parsed.options, stop, log);
+  if (!log.close()) {
+    std::_Exit(code);
   }
+  return code;
 }
 
 }  // namespace llorch

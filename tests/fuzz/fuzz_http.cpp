@@ -76,6 +76,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   llorch::ConnectionGroup group;
   group.options.max_header_bytes = 1024;
   group.options.max_body_bytes = 4096;
+  group.gate = [](const llorch::HttpRequest& head, llorch::ResponseWriter& writer) {
+    if (head.path == "/closed") {
+      writer.respond(401, {}, "closed");
+    }
+    return head.path != "/closed";
+  };
   group.handler = [&requests](llorch::HttpRequest request, const std::shared_ptr<llorch::ResponseWriter>& writer) {
     answer(requests++, request, *writer);
   };

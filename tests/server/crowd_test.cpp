@@ -1,6 +1,9 @@
 // Many clients, slow ones, and ones that do not read.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <memory>
 
@@ -12,6 +15,16 @@ namespace llorch::testing {
 namespace {
 
 const std::string kGet = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// The embedded model with a context of `tokens`: it then writes nonsense, for long.
+std::string long_context_model(std::uint32_t tokens) {
+  std::string bytes = read_file(LLORCH_SOURCE_DIR "/models/haiku/haiku.gguf");
+  const std::string key = "llama.context_length";
+  const std::size_t at = bytes.find(key);
+  EXPECT_NE(at, std::string::npos);
+  std::memcpy(bytes.data() + at + key.size() + sizeof(std::uint32_t), &tokens, sizeof(tokens));  // behind its type
+  return bytes;
+}
 
 TEST(Crowd, AThousandIdleConnectionsCostNobodyAnything) {
   Daemon daemon(Daemon::haiku());
@@ -65,14 +78,24 @@ TEST(Crowd, AClientThatReadsSlowlyGetsAllOfIt) {
   EXPECT_EQ(answers, 21U);
 }
 
-/// The embedded model with a context of `tokens`: it then writes nonsense, for long.
-std::string long_context_model(std::uint32_t tokens) {
-  std::string bytes = read_file(LLORCH_SOURCE_DIR "/models/haiku/haiku.gguf");
-  const std::string key = "llama.context_length";
-  const std::size_t at = bytes.find(key);
-  EXPECT_NE(at, std::string::npos);
-  std::memcpy(bytes.data() + at + key.size() + sizeof(std::uint32_t), &tokens, sizeof(tokens));  // behind its type
-  return bytes;
+TEST(Crowd, NoRoomIsNoRoomForEveryone) {
+  const TempDir folder;
+  const std::string path = folder / "long.gguf";
+  write_file(path, long_context_model(65536));
+  Daemon daemon({"--model", path, "--context", "65536", "--max-sequences", "1", "--port", "0", "--threads", "1",
+                 "--max-connections", "1"});
+  daemon.wait_ready();
+  std::string prompt;
+  for (int i = 0; i < 30'000; ++i) {
+    prompt += " moon";
+  }
+  Client client(daemon.port());
+  client.send(post_bytes("/execute", Json{{"job_id", "long"}, {"prompt", prompt}, {"max_tokens", 1}}.dump()));
+  client.read_until("event: started");
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(daemon.get("/health").status, 503) << i;
+  }
+  client.close();
 }
 
 TEST(Crowd, HealthAndMetricsAnswerWhileALongPromptIsRead) {
@@ -95,6 +118,33 @@ TEST(Crowd, HealthAndMetricsAnswerWhileALongPromptIsRead) {
   EXPECT_EQ(daemon.post("/cancel", R"({"job_id":"long"})").status, 202);
   EXPECT_EQ(sse_events(parse_answer(client.read_all()).body).back()["code"], "CANCELLED");
   EXPECT_TRUE(daemon.wait_health("requests_running", 0));
+}
+
+TEST(Crowd, ALogThatNobodyReadsHoldsUpNobody) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  Daemon daemon(Daemon::haiku({"--log-format", "json"}), "llorch-cpu-candled", ends[1]);
+  daemon.wait_ready();
+  for (int i = 0; i < 400; ++i) {  // more lines than the pipe holds
+    ASSERT_EQ(daemon.execute({{"job_id", "j"}, {"prompt", "moon"}, {"max_tokens", 1}}).status, 200) << i;
+  }
+  EXPECT_EQ(daemon.health()["status"], "healthy");
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait_exit(), 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(Crowd, StrangersAreRefusedBeforeTheirBodies) {
+  const TempDir folder;
+  write_file(folder / "keys", "secret\n");
+  Daemon daemon(Daemon::haiku({"--api-key-file", folder / "keys"}));
+  daemon.wait_ready();
+  Client client(daemon.port());
+  client.send("POST /execute HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 8000000\r\n\r\n");
+  const Answer answer = parse_answer(client.read_all());
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_NE(answer.head.find("WWW-Authenticate: Bearer"), std::string::npos);
 }
 
 TEST(Crowd, HalfClosedClientsGetWhatTheyAskedFor) {
