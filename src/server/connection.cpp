@@ -161,11 +161,12 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
         co_await refuse(parser.refusal());
         co_return std::nullopt;
       }
-      if (parser.header_done() && !gated && !co_await pass_gate(parser)) {
+      const bool whole = state == RequestParser::State::done;
+      if (parser.header_done() && !gated && !co_await pass_gate(parser, whole)) {
         co_return std::nullopt;
       }
       gated = parser.header_done();
-      if (state == RequestParser::State::done) {
+      if (whole) {
         framing_ = parser.framing();
         framing_.keep_alive = framing_.keep_alive && !group_->stopping;
         co_return parser.release();
@@ -251,15 +252,17 @@ asio::awaitable<void> Connection::send_whole(Writer& writer) {
   }
 }
 
-/// Whether the body of this request is wanted; if not, its answer was sent.
-asio::awaitable<bool> Connection::pass_gate(const RequestParser& parser) {
+/// Whether the body of this request is wanted; if not, its answer was sent. The connection may go on where the request
+/// has come as a whole.
+asio::awaitable<bool> Connection::pass_gate(const RequestParser& parser, bool whole) {
   Framing framing = parser.framing();
-  framing.keep_alive = false;
+  framing.keep_alive = framing.keep_alive && whole && !group_->stopping;
   Writer writer(framing, group_->options.max_pending_bytes, nullptr);
   if (!group_->gate || group_->gate(parser.head(), writer)) {
     co_return true;
   }
   co_await send_whole(writer);
+  again_ = framing.keep_alive;
   co_return false;
 }
 
@@ -307,7 +310,11 @@ asio::awaitable<void> Connection::converse(const std::optional<Refusal>& turned_
   }
   for (bool go_on = !turned_away; go_on && !group_->stopping;) {
     std::optional<HttpRequest> request = co_await read_request();
-    go_on = request && co_await answer(std::move(*request));
+    if (request) {
+      go_on = co_await answer(std::move(*request));
+    } else {
+      go_on = std::exchange(again_, false) && !broken_;
+    }
   }
   co_await say_goodbye();
 }

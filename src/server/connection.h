@@ -62,7 +62,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<void> converse(const std::optional<Refusal>& turned_away);
   boost::asio::awaitable<std::optional<HttpRequest>> read_request();
   boost::asio::awaitable<bool> answer(HttpRequest request);
-  boost::asio::awaitable<bool> pass_gate(const RequestParser& parser);
+  boost::asio::awaitable<bool> pass_gate(const RequestParser& parser, bool whole);
   boost::asio::awaitable<void> refuse(const Refusal& refusal);
   boost::asio::awaitable<void> send_whole(Writer& writer);
   boost::asio::awaitable<bool> send(std::string bytes);
@@ -87,6 +87,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool fresh_ = false;    // input_ has grown since serve() looked
   bool eof_ = false;      // the client has closed its sending side
   bool broken_ = false;   // nothing can be sent any more
+  bool again_ = false;    // a request was refused at the gate, and another may follow
   bool leaving_ = false;  // what still comes is thrown away
 };
 
