@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/descriptor.h"
 #include "base/format.h"
 
 namespace llorch {
@@ -20,24 +21,6 @@ Error refuse(const std::string& path, const char* why) {
 }
 
 constexpr std::size_t kReadBytes = 16 << 20;
-
-/// Closes its descriptor.
-class File {
- public:
-  // O_NONBLOCK: opening a FIFO that nobody writes to must not hang.
-  explicit File(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  ~File() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Owner of a mapping until it is released.
 struct Unmap {
@@ -68,7 +51,8 @@ Status read_all(int fd, const std::string& path, std::span<std::byte> out, const
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path, const FileAccess& access) {
-  const File file(path);
+  // O_NONBLOCK: opening a FIFO that nobody writes to must not hang.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
     return refuse(path, std::strerror(errno));
   }

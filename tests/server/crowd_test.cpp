@@ -26,6 +26,16 @@ std::string long_context_model(std::uint32_t tokens) {
   return bytes;
 }
 
+/// Sends a prompt that takes seconds to read, and waits until that has begun.
+void begin_long_job(Client& client) {
+  std::string prompt;
+  for (int i = 0; i < 30'000; ++i) {
+    prompt += " moon";
+  }
+  client.send(post_bytes("/execute", Json{{"job_id", "long"}, {"prompt", prompt}, {"max_tokens", 1}}.dump()));
+  client.read_until("event: started");
+}
+
 TEST(Crowd, AThousandIdleConnectionsCostNobodyAnything) {
   Daemon daemon(Daemon::haiku());
   daemon.wait_ready();
@@ -85,13 +95,8 @@ TEST(Crowd, NoRoomIsNoRoomForEveryone) {
   Daemon daemon({"--model", path, "--context", "65536", "--max-sequences", "1", "--port", "0", "--threads", "1",
                  "--max-connections", "1"});
   daemon.wait_ready();
-  std::string prompt;
-  for (int i = 0; i < 30'000; ++i) {
-    prompt += " moon";
-  }
   Client client(daemon.port());
-  client.send(post_bytes("/execute", Json{{"job_id", "long"}, {"prompt", prompt}, {"max_tokens", 1}}.dump()));
-  client.read_until("event: started");
+  begin_long_job(client);
   for (int i = 0; i < 6; ++i) {
     EXPECT_EQ(daemon.get("/health").status, 503) << i;
   }
@@ -104,13 +109,8 @@ TEST(Crowd, HealthAndMetricsAnswerWhileALongPromptIsRead) {
   write_file(path, long_context_model(65536));
   Daemon daemon({"--model", path, "--context", "65536", "--max-sequences", "1", "--port", "0", "--threads", "1"});
   daemon.wait_ready();
-  std::string prompt;
-  for (int i = 0; i < 30'000; ++i) {
-    prompt += " moon";
-  }
   Client client(daemon.port());
-  client.send(post_bytes("/execute", Json{{"job_id", "long"}, {"prompt", prompt}, {"max_tokens", 1}}.dump()));
-  client.read_until("event: started");
+  begin_long_job(client);
   ASSERT_TRUE(daemon.wait_health("requests_running", 1));
   EXPECT_EQ(daemon.health()["status"], "healthy");
   EXPECT_GT(daemon.metric("worker_kv_blocks{state=\"used\"}"), 0);
