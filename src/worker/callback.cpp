@@ -1,4 +1,4 @@
-// The only file of the worker that includes libcurl; callback.h says what it promises.
+// One POST by libcurl, and its repetition; callback.h says what it promises.
 #include "worker/callback.h"
 
 #include <curl/curl.h>
