@@ -1,4 +1,5 @@
-// A small HTTP client: one connection at a time, the body handed on as it arrives. By libcurl, which stays in http_client.cpp.
+// A small HTTP client: one connection at a time, the body handed on as it arrives. By libcurl, which stays in
+// http_client.cpp.
 #pragma once
 
 #include <functional>
