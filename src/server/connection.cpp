@@ -118,7 +118,7 @@ asio::awaitable<void> Connection::read() {
   const std::size_t limit = std::max(kMaxReadAhead, group_->options.max_header_bytes + kReadBytes);
   std::array<char, kReadBytes> buffer;
   while (!eof_ && !broken_) {
-    if (input_.size() >= limit && !leaving_) {
+    if (input_.size() >= limit && phase_ != Phase::leaving) {
       boost::system::error_code ignored;
       room_.expires_at(kForever);
       co_await room_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -126,7 +126,7 @@ asio::awaitable<void> Connection::read() {
     }
     ByteStream::Failure failure;
     const std::size_t n = co_await stream_->read_some(buffer, failure);
-    if (!leaving_ && !keep(std::string_view(buffer.data(), n))) {
+    if (phase_ != Phase::leaving && !keep(std::string_view(buffer.data(), n))) {
       close();
       co_return;
     }
@@ -146,8 +146,7 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
   RequestParser parser(options.max_header_bytes, options.max_body_bytes);
   enter(Phase::idle);
   auto until = Clock::now() + options.idle_timeout;
-  bool in_body = false;
-  bool gated = false;
+  bool in_body = false;  // the header is whole, and was let through the gate
   fresh_ = !input_.empty();
   for (;;) {
     if (std::exchange(fresh_, false)) {
@@ -162,17 +161,17 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
         co_return std::nullopt;
       }
       const bool whole = state == RequestParser::State::done;
-      if (parser.header_done() && !gated && !co_await pass_gate(parser, whole)) {
-        co_return std::nullopt;
+      if (parser.header_done() && !in_body) {
+        if (!co_await pass_gate(parser, whole)) {
+          co_return std::nullopt;
+        }
+        in_body = true;
+        until = Clock::now() + options.body_timeout;
       }
-      gated = parser.header_done();
       if (whole) {
         framing_ = parser.framing();
         framing_.keep_alive = framing_.keep_alive && !group_->stopping;
         co_return parser.release();
-      }
-      if (parser.header_done() && !std::exchange(in_body, true)) {
-        until = Clock::now() + options.body_timeout;
       }
       if (parser.take_continue()) {
         std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -282,7 +281,6 @@ asio::awaitable<void> Connection::refuse(const Refusal& refusal) {
 /// before the answer is read.
 asio::awaitable<void> Connection::say_goodbye() {
   enter(Phase::leaving);
-  leaving_ = true;
   input_.clear();
   room_.cancel();
   if (broken_ || group_->stopping) {

@@ -36,7 +36,7 @@ struct ConnectionGroup {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
-  enum class Phase : std::uint8_t { idle, receiving, answering, leaving };
+  enum class Phase : std::uint8_t { idle, receiving, answering, leaving };  // leaving: what still comes is thrown away
 
   Connection(ConnectionGroup& group, std::unique_ptr<ByteStream> stream, boost::asio::any_io_executor executor);
   ~Connection();
@@ -84,11 +84,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Framing framing_;
   Phase phase_ = Phase::idle;
   Clock::time_point since_ = Clock::now();
-  bool fresh_ = false;    // input_ has grown since serve() looked
-  bool eof_ = false;      // the client has closed its sending side
-  bool broken_ = false;   // nothing can be sent any more
-  bool again_ = false;    // a request was refused at the gate, and another may follow
-  bool leaving_ = false;  // what still comes is thrown away
+  bool fresh_ = false;   // input_ has grown since serve() looked
+  bool eof_ = false;     // the client has closed its sending side
+  bool broken_ = false;  // nothing can be sent any more
+  bool again_ = false;   // a request was refused at the gate, and another may follow
 };
 
 }  // namespace llorch

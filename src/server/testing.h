@@ -36,7 +36,7 @@ class Endless : public Tokenizer {
   std::optional<std::int32_t> find(std::string_view) const override { return {}; }
 };
 
-/// A step takes `step_ms`; while `stuck`, it does not end.
+/// A step takes 2 ms; while `stuck`, it does not end.
 class Slow : public Backend {
  public:
   std::string_view name() const override { return "test"; }
