@@ -1,4 +1,4 @@
-// tokenizer.json -> Pipeline: vocabulary, merges and added tokens; the other parts are in hf_components.cpp.
+// tokenizer.json -> Pipeline: vocabulary, merges and added tokens; the other parts are in hf_*.cpp.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>

@@ -1,0 +1,70 @@
+// One function per shared part.
+#include "tokenizer/hf_parts.h"
+
+namespace llorch {
+namespace {
+
+Result<std::string> read_replacement(const JsonNode& node) {
+  LL_ASSIGN(std::string replacement, node.string_or("replacement", "\xE2\x96\x81"));
+  if (replacement.empty()) {
+    return node.get("replacement").error("is empty");
+  }
+  return replacement;
+}
+
+/// "prepend_scheme", or the older "add_prefix_space".
+Result<PrependScheme> read_prepend_scheme(const JsonNode& node) {
+  LL_ASSIGN(const bool add, node.boolean_or("add_prefix_space", true));
+  LL_ASSIGN(const std::string scheme, node.string_or("prepend_scheme", add ? "always" : "never"));
+  if (scheme == "always") {
+    return PrependScheme::always;
+  }
+  if (scheme == "first") {
+    return PrependScheme::first;
+  }
+  if (scheme == "never") {
+    return PrependScheme::never;
+  }
+  return node.get("prepend_scheme").error("is '{}', no prepend scheme", scheme);
+}
+
+}  // namespace
+
+Error not_supported(const JsonNode& node, std::string_view component, std::string_view type) {
+  return node.error("{} type '{}' is not supported yet", component, type);
+}
+
+Result<PatternText> read_pattern(const JsonNode& node) {
+  PatternText pattern;
+  const JsonNode literal = node.get("String");
+  if (!literal.is_null()) {
+    LL_ASSIGN(const std::string_view text, literal.string());
+    if (text.empty()) {
+      return literal.error("is empty");
+    }
+    pattern.literal = text;
+    return pattern;
+  }
+  LL_ASSIGN(const std::string_view text, node.get("Regex").string());
+  pattern.regex = text;
+  return pattern;
+}
+
+Result<ReplaceStep> read_replace(const JsonNode& node) {
+  LL_ASSIGN(PatternText pattern, read_pattern(node.get("pattern")));
+  if (pattern.literal.empty()) {
+    return node.get("pattern").error("the regular expression '{}' is not supported yet in Replace", pattern.regex);
+  }
+  LL_ASSIGN(const std::string_view content, node.get("content").string());
+  return ReplaceStep{pattern.literal, std::string(content)};
+}
+
+Result<MetaspaceStep> read_metaspace(const JsonNode& node) {
+  MetaspaceStep step;
+  LL_ASSIGN(step.replacement, read_replacement(node));
+  LL_ASSIGN(step.prepend, read_prepend_scheme(node));
+  LL_ASSIGN(step.split, node.boolean_or("split", true));
+  return step;
+}
+
+}  // namespace llorch
