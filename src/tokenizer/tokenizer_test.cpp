@@ -129,6 +129,58 @@ TEST(TokenizerJson, AddedTokensTakeSpaceAndRespectWords) {
   EXPECT_EQ(tokenizer->encode("(cat)", {}), (Ids{'(', 259, ')'}));
 }
 
+using Segments = std::vector<TextSegment>;
+
+TEST(Segments, ControlTokensComeFromTrustedTextOnly) {
+  const auto tokenizer = parse(byte_level_json());
+  const auto ids = [&](const Segments& segments) { return tokenizer->encode_segments(segments, {}); };
+  const Ids text = {'<', '|', 'e', 'n', 'd', '|', '>'};
+  EXPECT_EQ(ids({{"<|end|>", true}}), (Ids{258}));
+  EXPECT_EQ(ids({{"<|end|>", false}}), text);
+  EXPECT_EQ(ids({{"<|en", true}, {"d|>", false}}), text);
+  EXPECT_EQ(ids({{"<|en", false}, {"d|>", true}}), text);
+  EXPECT_EQ(ids({{"<|en", true}, {"d|>", true}}), (Ids{258}));
+  EXPECT_EQ(ids({{"<|end", false}, {"<|end|>", true}}), (Ids{'<', '|', 'e', 'n', 'd', 258}));
+  EXPECT_EQ(ids({{"<tool>", false}}), (Ids{'<', 't', 'o', 'o', 'l', '>'}));  // a marker, though not special
+  EXPECT_EQ(ids({{"<tool>", true}}), (Ids{259}));
+  EXPECT_EQ(ids({}), Ids{});
+  // Merges run across borders, damaged characters do not.
+  EXPECT_EQ(ids({{" a", true}, {"b", false}}), (Ids{257}));
+  EXPECT_EQ(ids({{"\xC3", true}, {"\xA9", false}}), (Ids{0xEF, 0xBF, 0xBD, 0xEF, 0xBF, 0xBD}));
+  EXPECT_TRUE(tokenizer->is_control(258));
+  EXPECT_TRUE(tokenizer->is_control(259));
+  EXPECT_FALSE(tokenizer->is_control(256));
+  EXPECT_FALSE(tokenizer->is_control(-1));
+}
+
+TEST(Segments, OrdinaryAddedTokensAreRecognisedEverywhere) {
+  json document = byte_level_json();
+  document["added_tokens"] = {added(258, "   ", false), added(259, "word", false)};
+  const auto tokenizer = parse(document);
+  EXPECT_EQ(tokenizer->encode_segments(Segments{{"a  ", true}, {" word", false}}, {}), (Ids{'a', 258, 259}));
+}
+
+TEST(Segments, TrustPassesTheNormalizer) {
+  json document = spm_json();
+  document["added_tokens"][1]["normalized"] = true;
+  document["added_tokens"][2]["normalized"] = true;
+  const auto tokenizer = parse(document);
+  const auto ids = [&](const Segments& segments) { return tokenizer->encode_segments(segments, {}); };
+  for (const std::string text : {"<s>a", "<s>a </s>", "a </s>b <s> b"}) {
+    EXPECT_EQ(ids({{text, true}}), tokenizer->encode(text, {true, false})) << text;
+  }
+  EXPECT_EQ(ids({{"<s>", true}, {"a", false}, {" </s>", true}}), (Ids{1, 4, 2}));
+  const Ids user = ids({{"<s>", true}, {"a </s>", false}});
+  EXPECT_EQ(std::count(user.begin(), user.end(), 2), 0);
+  EXPECT_EQ(std::count(user.begin(), user.end(), 1), 1);
+  // Composition across a border: the letter is nobody's, the tokens around it are found.
+  document["normalizer"]["normalizers"].push_back({{"type", "NFC"}});
+  const auto composing = parse(document);
+  const Ids mixed = composing->encode_segments(Segments{{"<s>a", true}, {"\xCC\x81 </s>", false}, {" </s>", true}}, {});
+  EXPECT_EQ(std::count(mixed.begin(), mixed.end(), 1), 1);
+  EXPECT_EQ(std::count(mixed.begin(), mixed.end(), 2), 1);
+}
+
 TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
   json document = byte_level_json();
   document["normalizer"] = {{"type", "BertNormalizer"}};
