@@ -20,7 +20,7 @@ class ExpressionParser {
  protected:
   const Token& token() const { return tokens_[at_]; }
   const Token& peek() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  Token next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
+  const Token& next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
   bool is_op(std::string_view text) const { return token().kind == TokenKind::op && token().text == text; }
   bool is_name(std::string_view text) const { return token().kind == TokenKind::name && token().text == text; }
   bool skip_op(std::string_view text) { return is_op(text) && (next(), true); }
