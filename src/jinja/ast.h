@@ -49,7 +49,7 @@ using Test = bool (*)(Runtime&, const Value&, const Arguments&);
 struct FilterCall {
   ExpressionPtr of;  // null: what {% filter %} or {% set %} encloses
   std::string name;
-  Filter filter;
+  Filter filter;  // nullptr: unknown, which is an error when it is called
   CallArguments arguments;
 };
 struct TestCall {

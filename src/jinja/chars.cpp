@@ -16,6 +16,22 @@ bool is_python_word(char32_t c) {
   return c == '_' || is_letter(category) || is_number(category);
 }
 
+bool is_printable(char32_t c) {
+  switch (category_of(c)) {
+    case Category::cc:
+    case Category::cf:
+    case Category::cs:
+    case Category::co:
+    case Category::cn:
+    case Category::zl:
+    case Category::zp:
+    case Category::zs:
+      return c == ' ';
+    default:
+      return true;
+  }
+}
+
 bool is_identifier(std::string_view word) {
   for (std::size_t at = 0; at < word.size();) {
     const Utf8Char c = decode_utf8(word.substr(at));

@@ -91,11 +91,17 @@ Value Interpreter::evaluate(const Call& node) {
 }
 
 Value Interpreter::evaluate(const FilterCall& node) {
+  if (node.filter == nullptr) {
+    fail(FailureKind::value, "No filter named '{}' found.", node.name);
+  }
   const Value of = node.of != nullptr ? eval(*node.of) : captured_;
   return node.filter(*runtime_, of, evaluate_arguments(node.arguments));
 }
 
 Value Interpreter::evaluate(const TestCall& node) {
+  if (node.test == nullptr) {
+    fail(FailureKind::value, "No test named '{}' found.", node.name);
+  }
   const Value of = eval(*node.of);
   return Value(node.test(*runtime_, of, evaluate_arguments(node.arguments)) != node.negated);
 }

@@ -245,7 +245,8 @@ Value pretty(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const auto sorted = [&](const auto& self, const Value& v) -> Value {
     if (v.is(Kind::dict)) {
       const Value out = runtime.dict();
-      for (const Value& pair : dict_sort(runtime, v, {{Value(true)}, {}}).items()) {
+      const Value pairs = dict_sort(runtime, v, {{Value(true)}, {}});
+      for (const Value& pair : pairs.items()) {
         out.as<DictObject>().set(pair.items()[0], self(self, pair.items()[1]));
       }
       return out;
@@ -302,7 +303,7 @@ Value to_json_filter(Runtime& runtime, const Value& value, const Arguments& argu
     if (both.size() != 2 || !both[0].is(Kind::string) || !both[1].is(Kind::string)) {
       fail(FailureKind::type, "separators must be two strings");
     }
-    style.item_separator = both[0].text().view();
+    style.item_separator = std::string(both[0].text().view());
     style.key_separator = both[1].text().view();
   }
   return runtime.string(to_json(runtime, value, style));

@@ -104,6 +104,18 @@ std::string ExpressionParser::expect_name() {
   return next().text;
 }
 
+void ExpressionParser::note_unknown(const Token& at, std::string message) {
+  if (!soft_) {
+    unknown_.push_back({FailureKind::syntax, std::move(message), at.line, at.column});
+  }
+}
+
+void ExpressionParser::fail_unknown_names() const {
+  if (!unknown_.empty()) {
+    throw unknown_.front();
+  }
+}
+
 Value ExpressionParser::string_constant(std::string text) {
   Value value(Kind::string, new StringObject(*heap_, Text(std::move(text), Origin::author)));
   return value;
@@ -112,12 +124,16 @@ Value ExpressionParser::string_constant(std::string text) {
 ExpressionPtr ExpressionParser::parse_expression(bool with_condition) {
   const Level level(*this);
   const Token at = token();
+  const std::size_t n_unknown = unknown_.size();
   ExpressionPtr value = parse_or();
   while (with_condition && skip_name("if")) {
+    const bool outer = std::exchange(soft_, true);
+    unknown_.resize(n_unknown);  // what came before "if" may never run
     Conditional node{parse_or(), std::move(value), nullptr};
     if (skip_name("else")) {
       node.no = parse_expression();
     }
+    soft_ = outer;
     value = make(at, std::move(node), {&node.test, &node.yes, &node.no});
   }
   return value;
@@ -511,7 +527,7 @@ ExpressionPtr ExpressionParser::parse_filter_chain(ExpressionPtr of, bool starts
     }
     node.filter = find_filter(node.name);
     if (node.filter == nullptr) {
-      fail_at(at, fmt::format("No filter named '{}'.", node.name));
+      note_unknown(at, fmt::format("No filter named '{}'.", node.name));
     }
     if (skip_op("(")) {
       node.arguments = parse_arguments();
@@ -533,7 +549,7 @@ ExpressionPtr ExpressionParser::parse_test(ExpressionPtr of) {
   }
   node.test = find_test(node.name);
   if (node.test == nullptr) {
-    fail_at(at, fmt::format("No test named '{}'.", node.name));
+    note_unknown(at, fmt::format("No test named '{}'.", node.name));
   }
   const TokenKind kind = token().kind;
   const bool starts_value = kind == TokenKind::string || kind == TokenKind::integer || kind == TokenKind::real ||

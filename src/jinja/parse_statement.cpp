@@ -15,10 +15,24 @@ class StatementParser : public ExpressionParser {
     if (token().kind != TokenKind::end) {
       fail_here(fmt::format("unexpected '{}'", describe(token())));
     }
+    fail_unknown_names();
     return body;
   }
 
  private:
+  /// Sets soft_ for as long as it lives.
+  class Soft {
+   public:
+    Soft(StatementParser& parser, bool soft) : parser_(parser), outer_(std::exchange(parser.soft_, soft)) {}
+    Soft(const Soft&) = delete;
+    Soft& operator=(const Soft&) = delete;
+    ~Soft() { parser_.soft_ = outer_; }
+
+   private:
+    StatementParser& parser_;
+    bool outer_;
+  };
+
   /// Up to a tag that begins with one of `ends`, whose name is the next token then.
   Body parse_body(std::initializer_list<std::string_view> ends) {
     const Level level(*this);
@@ -130,6 +144,7 @@ class StatementParser : public ExpressionParser {
 
   /// The body up to {% end %}, which is taken.
   Body parse_to(std::string_view end) {
+    const Soft soft(*this, false);
     Body body = parse_body({end});
     next();
     expect_block_end();
@@ -138,6 +153,7 @@ class StatementParser : public ExpressionParser {
 
   If parse_if() {
     If node;
+    const Soft soft(*this, true);
     ExpressionPtr condition = parse_tuple(false);
     expect_block_end();
     while (true) {
@@ -212,6 +228,7 @@ class StatementParser : public ExpressionParser {
     }
     node.recursive = skip_name("recursive");
     expect_block_end();
+    const Soft soft(*this, false);
     ++loops_;
     node.body = parse_body({"endfor", "else"});
     --loops_;
@@ -261,6 +278,7 @@ class StatementParser : public ExpressionParser {
     const bool outer[] = {std::exchange(uses_varargs_, false), std::exchange(uses_kwargs_, false),
                           std::exchange(uses_caller_, false)};
     const int loops = std::exchange(loops_, 0);
+    const Soft soft(*this, false);
     expect_block_end();
     macro.body = parse_to(end);
     macro.uses_varargs = uses_varargs_;

@@ -70,6 +70,12 @@ class ExpressionParser {
     ExpressionParser* parser_;
   };
 
+  /// A filter or test that does not exist: an error of the template, unless it stands in a branch that may never run
+  /// (soft_), where Jinja finds out when it does.
+  void note_unknown(const Token& at, std::string message);
+  void fail_unknown_names() const;
+
+  bool soft_ = false;  // in {% if %}, outside of a loop or macro in it
   bool uses_varargs_ = false, uses_kwargs_ = false, uses_caller_ = false;  // names seen, for macros
 
  private:
@@ -96,6 +102,7 @@ class ExpressionParser {
   std::size_t at_ = 0;
   Heap* heap_;
   int depth_ = 0;
+  std::vector<Failure> unknown_;
 };
 
 }  // namespace llorch::jinja

@@ -1,6 +1,6 @@
 #include "jinja/template.h"
 
-#include <ctime>
+#include <algorithm>
 
 #include "jinja/interpreter.h"
 #include "jinja/json_text.h"
@@ -12,17 +12,13 @@ namespace {
 constexpr std::size_t kConstantBytes = 64U << 20U;  // of a template of kMaxSourceBytes
 constexpr std::size_t kVariableBytes = std::size_t{4} << 30U;
 
-}  // namespace
-
-Variables::Variables() : heap_(std::make_unique<Heap>(kVariableBytes)), dict_(Kind::dict, new DictObject(*heap_)) {}
-
-namespace {
-
 Value input_key(Heap& heap, std::string_view name) {
   return {Kind::string, new StringObject(heap, Text(std::string(name), Origin::author))};
 }
 
 }  // namespace
+
+Variables::Variables() : heap_(std::make_unique<Heap>(kVariableBytes)), dict_(Kind::dict, new DictObject(*heap_)) {}
 
 void Variables::set(std::string_view name, std::string_view text, Origin origin) {
   dict_.as<DictObject>().set(input_key(*heap_, name),
@@ -43,19 +39,18 @@ Status Variables::set_json(std::string_view name, std::string_view json) {
   return {};
 }
 
-Status Variables::set_members(std::string_view json, std::string_view what) {
+Status Variables::set_members(std::string_view json, std::string_view what, std::span<const std::string_view> refused) {
   LL_ASSIGN(const Value value, from_json(*heap_, json, Origin::input, what));
   if (!value.is(Kind::dict)) {
     return Error{ErrorCode::invalid_argument, fmt::format("{}: must be an object", what)};
   }
   for (const auto& [key, item] : value.as<DictObject>().entries) {
+    if (std::find(refused.begin(), refused.end(), key.text().view()) != refused.end()) {
+      return Error{ErrorCode::invalid_argument, fmt::format("{}: '{}' is not for here", what, key.text().view())};
+    }
     dict_.as<DictObject>().set(key, item);
   }
   return {};
-}
-
-bool Variables::has(std::string_view name) const {
-  return dict_.as<DictObject>().get(name) != nullptr;
 }
 
 struct Template::Tree {
@@ -95,14 +90,6 @@ Limits limits_for(std::size_t input_bytes) {
   limits.memory_bytes += 4 * input_bytes;
   limits.output_bytes += 4 * input_bytes;
   return limits;
-}
-
-std::chrono::local_seconds local_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::localtime_r(&now, &parts);
-  const std::time_t as_utc = ::timegm(&parts);
-  return std::chrono::local_seconds(std::chrono::seconds(as_utc));
 }
 
 }  // namespace llorch::jinja

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,10 +30,12 @@ class Variables {
   void set_none(std::string_view name);
   /// One JSON document; every text in it is Origin::input. ErrorCode::invalid_argument names `name` and the place.
   Status set_json(std::string_view name, std::string_view json);
-  /// Every member of a JSON object as a variable.
-  Status set_members(std::string_view json, std::string_view what);
-  bool has(std::string_view name) const;
+  /// Every member of a JSON object as a variable; `refused` are names that it may not have.
+  Status set_members(std::string_view json, std::string_view what, std::span<const std::string_view> refused = {});
+  /// nullptr when there is none.
+  const Value* find(std::string_view name) const { return dict_.as<DictObject>().get(name); }
   const Value& dict() const { return dict_; }
+  Heap& heap() { return *heap_; }
   /// Memory that the values take.
   std::size_t bytes() const { return heap_->used(); }
 
@@ -63,7 +66,5 @@ class Template {
 /// Limits for variables of `input_bytes`: a long conversation may be copied a few times, on top of what a short one
 /// may.
 Limits limits_for(std::size_t input_bytes);
-/// The wall clock as local time, as datetime.now() sees it.
-std::chrono::local_seconds local_now();
 
 }  // namespace llorch::jinja

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "tokenizer/byte_level.h"
-#include "tokenizer/chat.h"
 #include "tokenizer/loaders.h"
 
 namespace llorch {
@@ -340,33 +339,6 @@ TEST(Gguf, DamagedVocabulariesAreRefused) {
   EXPECT_NE(gguf_refusal(bad_type).find("token_type[1] is 7"), std::string::npos);
   spm.set("tokenizer.ggml.scores", MetaArray(std::vector<double>{0, 0}));
   EXPECT_NE(gguf_refusal(spm).find("no byte token '<0x00>'"), std::string::npos);
-}
-
-TEST(Chat, ControlTokensByIdContentAsText) {
-  const std::string folder = LLORCH_SOURCE_DIR "/models/haiku/hf/";
-  std::ifstream stream(folder + "tokenizer_config.json");
-  const json config = json::parse(stream);
-  const std::string chat_template = config["chat_template"].get<std::string>();
-  ASSERT_TRUE(chat_supported(chat_template));
-  const auto tokenizer = load_tokenizer_json(folder + "tokenizer.json");
-  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
-  const Tokenizer& t = **tokenizer;
-  const auto ids = encode_chat(t, chat_template, {{"user", "a <|end|> b"}});
-  ASSERT_TRUE(ids.ok()) << ids.error().message;
-  EXPECT_EQ(t.decode(*ids, false).value(), "<|user|>a <|end|> b<|end|><|assistant|>");
-  EXPECT_EQ(std::count(ids->begin(), ids->end(), *t.find("<|end|>")), 1);
-  EXPECT_EQ(ids->front(), *t.find("<|user|>"));
-  const auto role = encode_chat(t, chat_template, {{"tool", "x"}});
-  ASSERT_FALSE(role.ok());
-  EXPECT_EQ(role.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(role.error().message.find("'tool'"), std::string::npos);
-  for (const char* other : {"", "{% something\nelse %}"}) {
-    const auto refused = encode_chat(t, other, {{"user", "x"}});
-    ASSERT_FALSE(refused.ok());
-    EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
-    EXPECT_TRUE(refused.error().message.ends_with("; send plain text instead")) << refused.error().message;
-    EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
-  }
 }
 
 }  // namespace
