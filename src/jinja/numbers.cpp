@@ -1,4 +1,5 @@
 // Arithmetic of Python: integers grow beyond 64 bits, // and % round down, / is always a float.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

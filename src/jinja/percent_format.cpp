@@ -36,9 +36,11 @@ class Formatter {
         runtime_.heap().expect(out_.size());
       }
     }
-    const bool left_over = arguments_.is(Kind::tuple) ? next_ < arguments_.items().size()
-                                                      : next_ == 0 && !arguments_.is(Kind::dict) && !by_name_;
-    if (left_over && !(arguments_.is(Kind::list) && by_name_)) {
+    // What can be subscripted passes for a mapping, of which not all needs to be used.
+    const bool mapping = arguments_.is(Kind::dict) || arguments_.is(Kind::list) || arguments_.is(Kind::range) ||
+                         arguments_.is(Kind::undefined);
+    const bool left_over = arguments_.is(Kind::tuple) ? next_ < arguments_.items().size() : next_ == 0 && !mapping;
+    if (left_over) {
       fail(FailureKind::type, "not all arguments converted during string formatting");
     }
     return std::move(out_);
@@ -83,7 +85,6 @@ class Formatter {
       const char c = take();
       depth += c == '(' ? 1 : c == ')' ? -1 : 0;
     }
-    by_name_ = true;
     const std::string_view name = format_.view().substr(begin, at_ - 1 - begin);
     const Value* found = arguments_.as<DictObject>().get(name);
     if (found == nullptr) {
@@ -312,7 +313,6 @@ class Formatter {
   const Value& arguments_;
   std::size_t at_ = 0;
   std::size_t next_ = 0;
-  bool by_name_ = false;
   Text out_;
 };
 
