@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "base/base64.h"
 #include "base/format.h"
 #include "base/json.h"
-#include "cli/base64.h"
 #include "cli/options.h"
 
 namespace llorch::cli {

@@ -126,7 +126,7 @@ Status fill_bpe(const Metadata& metadata, const GgufVocab& gguf, PipelineSpec& s
   options.ignore_merges = rule.ignore_merges;
   spec.model = std::make_unique<BpeModel>(spec.vocab, std::move(merges), options);
   if (rule.nfc) {
-    spec.normalizer.emplace_back(NfcStep{});
+    spec.normalizer.emplace_back(FormStep{NormalForm::nfc});
   }
   if (rule.single_digits) {
     spec.pre_tokenizer.emplace_back(SplitStep{Pattern::number, SplitBehavior::isolated, false});

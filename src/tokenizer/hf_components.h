@@ -17,6 +17,13 @@ Status read_decoder(const JsonNode& node, std::vector<DecodeStep>& steps);
 /// Ids put before and after one text by the post-processor.
 Status read_post_processor(const JsonNode& node, std::vector<std::int32_t>& before, std::vector<std::int32_t>& after);
 
+/// The models, each with its vocabulary: they fill spec.vocab and spec.model.
+Status read_unigram(const JsonNode& model, PipelineSpec& spec);
+Status read_wordpiece(const JsonNode& model, PipelineSpec& spec);
+Status read_wordlevel(const JsonNode& model, PipelineSpec& spec);
+/// A vocabulary that is an object of texts and ids.
+Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node);
+
 /// Refuses steps that together could make a text more than kMaxGrowth times as long: a file must not turn a short
 /// prompt into gigabytes. llama 2's steps count 12.
 inline constexpr double kMaxGrowth = 128;

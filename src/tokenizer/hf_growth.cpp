@@ -7,9 +7,26 @@ namespace llorch {
 namespace {
 
 /// How many times as long the shortest piece can become.
-double growth(const NfcStep&) {
-  return 3;
-}  // U+1D160 and its like
+double growth(const FormStep& step) {
+  // U+1D160 and its like; U+FDFA, a whole sentence in three bytes.
+  return step.form == NormalForm::nfc || step.form == NormalForm::nfd ? 3 : 11;
+}
+double growth(const LowercaseStep&) {
+  return 1.5;
+}  // U+0130
+double growth(const BertStep& step) {
+  return (step.handle_chinese_chars ? 2 : 1) * (step.strip_accents ? 3 : 1) * (step.lowercase ? 1.5 : 1);
+}
+double growth(const CharsmapStep& step) {
+  return step.map->growth();
+}
+double growth(const ByteCharactersStep&) {
+  return 2;
+}
+template <class Step>
+double growth(const Step&) {
+  return 1;
+}  // steps that only remove
 double growth(const PrependStep& step) {
   return 1 + static_cast<double>(step.text.size());
 }

@@ -18,36 +18,6 @@ std::int64_t id_limit(std::size_t n_entries) {
   return static_cast<std::int64_t>(n_entries) * 2 + 4096;
 }
 
-Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node) {
-  LL_ASSIGN(const simdjson::dom::object object, node.object());
-  std::size_t n_entries = 0;
-  std::size_t bytes = 0;
-  std::int64_t largest = -1;
-  for (const simdjson::dom::key_value_pair entry : object) {
-    std::int64_t id = 0;
-    if (entry.value.get(id) != simdjson::SUCCESS || id < 0) {
-      return node.error("'{}' has no token id (an integer from 0)", entry.key);
-    }
-    ++n_entries;
-    bytes += entry.key.size();
-    largest = std::max(largest, id);
-  }
-  if (n_entries == 0) {
-    return node.error("is empty");
-  }
-  if (largest >= id_limit(n_entries)) {
-    return node.error("has the id {}, too large for {} entries", largest, n_entries);
-  }
-  auto vocab = std::make_shared<Vocab>(static_cast<std::size_t>(largest) + 1, bytes);
-  for (const simdjson::dom::key_value_pair entry : object) {
-    std::int64_t id = 0;
-    if (entry.value.get(id) != simdjson::SUCCESS || !vocab->add(static_cast<std::int32_t>(id), entry.key)) {
-      return node.error("'{}' or its id {} is there twice", entry.key, id);
-    }
-  }
-  return std::shared_ptr<const Vocab>(std::move(vocab));
-}
-
 /// A merge is "left right", or ["left", "right"] in newer files.
 bool split_merge(simdjson::dom::element merge, std::string_view& left, std::string_view& right) {
   std::string_view text;
@@ -134,10 +104,29 @@ Status check_bytes(const JsonNode& model, const PipelineSpec& spec, const BpeOpt
   return {};
 }
 
+/// Old files do not say the type: it is that of the first model whose fields are all there.
+std::string_view guess_type(const JsonNode& model) {
+  const auto has = [&](std::string_view key) { return !model.get(key).is_null(); };
+  return has("merges")                     ? "BPE"
+         : has("max_input_chars_per_word") ? "WordPiece"
+         : model.get("vocab").is_array()   ? "Unigram"
+                                           : "WordLevel";
+}
+
 Status read_model(const JsonNode& model, PipelineSpec& spec) {
-  LL_ASSIGN(const std::string type, model.string_or("type", model.get("merges").is_array() ? "BPE" : "none"));
+  LL_TRY(model.object());
+  LL_ASSIGN(const std::string type, model.string_or("type", guess_type(model)));
+  if (type == "Unigram") {
+    return read_unigram(model, spec);
+  }
+  if (type == "WordPiece") {
+    return read_wordpiece(model, spec);
+  }
+  if (type == "WordLevel") {
+    return read_wordlevel(model, spec);
+  }
   if (type != "BPE") {
-    return model.error("model type '{}' is not supported yet", type);
+    return model.error("model type '{}' is unknown", type);
   }
   LL_ASSIGN(spec.vocab, read_vocab(model.get("vocab")));
   LL_ASSIGN(const BpeOptions options, read_bpe_options(model, *spec.vocab));
@@ -217,6 +206,36 @@ Status check_known_ids(const JsonNode& node, const PipelineSpec& spec, const std
 }
 
 }  // namespace
+
+Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node) {
+  LL_ASSIGN(const simdjson::dom::object object, node.object());
+  std::size_t n_entries = 0;
+  std::size_t bytes = 0;
+  std::int64_t largest = -1;
+  for (const simdjson::dom::key_value_pair entry : object) {
+    std::int64_t id = 0;
+    if (entry.value.get(id) != simdjson::SUCCESS || id < 0) {
+      return node.error("'{}' has no token id (an integer from 0)", entry.key);
+    }
+    ++n_entries;
+    bytes += entry.key.size();
+    largest = std::max(largest, id);
+  }
+  if (n_entries == 0) {
+    return node.error("is empty");
+  }
+  if (largest >= id_limit(n_entries)) {
+    return node.error("has the id {}, too large for {} entries", largest, n_entries);
+  }
+  auto vocab = std::make_shared<Vocab>(static_cast<std::size_t>(largest) + 1, bytes);
+  for (const simdjson::dom::key_value_pair entry : object) {
+    std::int64_t id = 0;
+    if (entry.value.get(id) != simdjson::SUCCESS || !vocab->add(static_cast<std::int32_t>(id), entry.key)) {
+      return node.error("'{}' or its id {} is there twice", entry.key, id);
+    }
+  }
+  return std::shared_ptr<const Vocab>(std::move(vocab));
+}
 
 Result<std::unique_ptr<Pipeline>> load_hf_tokenizer(std::string_view json, const std::string& name) {
   LL_ASSIGN(const JsonDocument document, JsonDocument::parse(json, name));

@@ -1,14 +1,28 @@
 // Normalizers: the first rewriting of text in a tokenizer. A Sequence of tokenizer.json is a vector of steps.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "tokenizer/charsmap.h"
+
 namespace llorch {
 
-struct NfcStep {};
+enum class NormalForm { nfc, nfd, nfkc, nfkd };
+struct FormStep {
+  NormalForm form = NormalForm::nfc;
+};
+struct LowercaseStep {};
+/// White space at the ends of the text.
+struct StripStep {
+  bool left = true;
+  bool right = true;
+};
+/// Combining marks; letters that are composed with one stay.
+struct StripAccentsStep {};
 /// Put before any text that is not empty.
 struct PrependStep {
   std::string text;
@@ -18,8 +32,26 @@ struct ReplaceStep {
   std::string from;
   std::string to;
 };
+/// Control characters away, odd white space to spaces, as SentencePiece's "nmt" rules.
+struct NmtStep {};
+struct CharsmapStep {
+  std::shared_ptr<const Charsmap> map;
+  bool longest = false;  // SentencePiece's own way; else Hugging Face's
+};
+/// What BERT does before it cuts words.
+struct BertStep {
+  bool clean_text = true;
+  bool handle_chinese_chars = true;
+  bool strip_accents = true;
+  bool lowercase = true;
+};
+/// Bytes become the 256 visible characters of GPT-2.
+struct ByteCharactersStep {};
+/// White space of T5: runs become one space, none at the ends (SentencePiece's remove_extra_whitespaces).
+struct SqueezeSpacesStep {};
 
-using NormalizeStep = std::variant<NfcStep, PrependStep, ReplaceStep>;
+using NormalizeStep = std::variant<FormStep, LowercaseStep, StripStep, StripAccentsStep, PrependStep, ReplaceStep,
+                                   NmtStep, CharsmapStep, BertStep, ByteCharactersStep, SqueezeSpacesStep>;
 
 std::string normalize(const std::vector<NormalizeStep>& steps, std::string_view text);
 
@@ -31,6 +63,8 @@ void for_each_match(const ReplaceStep& step, std::string_view text, const Fn& fn
     at += step.from.size();
   }
 }
+/// Replaces every match.
+std::string replace_all(const ReplaceStep& step, std::string_view text);
 /// Replaces every occurrence of `from`, left to right.
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to);
 

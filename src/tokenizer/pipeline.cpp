@@ -127,6 +127,14 @@ std::vector<std::int32_t> Pipeline::encode_segments(std::span<const TextSegment>
   return encode_whole(text, {true, &trust}, options.add_special);
 }
 
+std::optional<std::string_view> Pipeline::shown_text(std::int32_t id, bool skip_special) const {
+  const Token& token = tokens_[static_cast<std::size_t>(id)];
+  if ((skip_special && token.hidden) || (token.added < 0 && !spec_.vocab->has(id))) {
+    return std::nullopt;
+  }
+  return token.added >= 0 ? std::string_view(shown_[static_cast<std::size_t>(token.added)]) : spec_.vocab->text(id);
+}
+
 Result<std::string> Pipeline::decode(std::span<const std::int32_t> ids, bool skip_special) const {
   std::vector<std::string> texts;
   texts.reserve(ids.size());
@@ -135,14 +143,31 @@ Result<std::string> Pipeline::decode(std::span<const std::int32_t> ids, bool ski
       return errorf(ErrorCode::invalid_argument, "token id {} is outside the vocabulary of {} tokens", id,
                     vocab_size());
     }
-    const Token& token = tokens_[static_cast<std::size_t>(id)];
-    if (skip_special && token.hidden) {
-      continue;
+    if (const auto text = shown_text(id, skip_special)) {
+      texts.emplace_back(*text);
     }
-    texts.emplace_back(token.added >= 0 ? std::string_view(shown_[static_cast<std::size_t>(token.added)])
-                                        : spec_.vocab->text(id));
   }
   return decode_tokens(spec_.decoder, std::move(texts));
+}
+
+class Pipeline::Stream : public TextStream {
+ public:
+  Stream(const Pipeline& pipeline, bool first, bool skip_special)
+      : pipeline_(pipeline), skip_special_(skip_special), text_(pipeline.spec_.decoder, first) {}
+  std::string push(std::int32_t id) override {
+    const auto text = pipeline_.in_range(id) ? pipeline_.shown_text(id, skip_special_) : std::nullopt;
+    return text ? text_.push(*text) : std::string();
+  }
+  std::string finish() override { return text_.finish(); }
+
+ private:
+  const Pipeline& pipeline_;
+  bool skip_special_;
+  DecodeStream text_;
+};
+
+std::unique_ptr<TextStream> Pipeline::stream(bool first, bool skip_special) const {
+  return std::make_unique<Stream>(*this, first, skip_special);
 }
 
 std::string Pipeline::piece(std::int32_t id) const {

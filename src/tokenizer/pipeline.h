@@ -44,6 +44,7 @@ class Pipeline : public Tokenizer {
   Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const override;
   std::string piece(std::int32_t id) const override;
   std::string stream_piece(std::int32_t id, bool first, bool skip_special) const override;
+  std::unique_ptr<TextStream> stream(bool first, bool skip_special) const override;
   int vocab_size() const override { return static_cast<int>(tokens_.size()); }
   std::string_view kind() const override { return spec_.kind; }
   std::optional<std::int32_t> bos_id() const override { return spec_.bos_id; }
@@ -65,7 +66,10 @@ class Pipeline : public Tokenizer {
     bool hidden = false;  // decode() leaves it out with skip_special
     bool control = false;
   };
+  class Stream;
   void mark_controls();
+  /// What decode() makes text of; nothing for ids that are left out.
+  std::optional<std::string_view> shown_text(std::int32_t id, bool skip_special) const;
   std::string_view text_of(std::int32_t id) const;
   /// Which added tokens a text may become.
   struct Permit {

@@ -147,6 +147,14 @@ std::string run_step(const ReplaceStep& step, const std::string& text, Trust& tr
   return out;
 }
 
+/// What is left of the text was there before: its place says its origin.
+std::string run_step(const StripStep& step, const std::string& text, Trust& trust) {
+  const std::string out = normalize({step}, text);
+  const std::size_t begin = step.left ? text.size() - normalize({StripStep{true, false}}, text).size() : 0;
+  trust = trust.part(begin, begin + out.size());
+  return out;
+}
+
 template <class Step>
 std::string run_step(const Step& step, const std::string& text, Trust& trust) {
   return run_local(step, text, trust);
