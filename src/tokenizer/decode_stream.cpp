@@ -282,6 +282,9 @@ struct OfParts {
     return std::make_unique<ReplaceGrowing>(space.replacement, first && space.prepended ? "" : " ");
   }
   std::unique_ptr<Stage> operator()(const ReplaceStep& replace) const {
+    if (replace.regex) {
+      return std::make_unique<WholeText>(step, first);
+    }
     return std::make_unique<ReplaceGrowing>(replace.from, replace.to);
   }
   template <class Step>

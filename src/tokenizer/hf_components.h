@@ -21,6 +21,8 @@ Status read_post_processor(const JsonNode& node, std::vector<std::int32_t>& befo
 Status read_unigram(const JsonNode& model, PipelineSpec& spec);
 Status read_wordpiece(const JsonNode& model, PipelineSpec& spec);
 Status read_wordlevel(const JsonNode& model, PipelineSpec& spec);
+/// Into spec.added; spec.vocab is there.
+Status read_added_tokens(const JsonNode& node, PipelineSpec& spec);
 /// A vocabulary that is an object of texts and ids.
 Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node);
 

@@ -31,6 +31,9 @@ double growth(const PrependStep& step) {
   return 1 + static_cast<double>(step.text.size());
 }
 double growth(const ReplaceStep& step) {
+  if (step.regex) {
+    return 1 + static_cast<double>(step.to.size());  // it may match between any two bytes
+  }
   return std::max(1.0, static_cast<double>(step.to.size()) / static_cast<double>(step.from.size()));
 }
 double growth(const SplitStep&) {

@@ -13,11 +13,6 @@
 namespace llorch {
 namespace {
 
-/// Ids may have holes, but the tables that they index must stay in proportion to the file.
-std::int64_t id_limit(std::size_t n_entries) {
-  return static_cast<std::int64_t>(n_entries) * 2 + 4096;
-}
-
 /// A merge is "left right", or ["left", "right"] in newer files.
 bool split_merge(simdjson::dom::element merge, std::string_view& left, std::string_view& right) {
   std::string_view text;
@@ -138,60 +133,6 @@ Status read_model(const JsonNode& model, PipelineSpec& spec) {
   return {};
 }
 
-Result<AddedToken> read_added_token(const JsonNode& node) {
-  AddedToken token;
-  LL_ASSIGN(const std::int64_t id, node.get("id").integer());
-  LL_ASSIGN(const std::string_view content, node.get("content").string());
-  if (id < 0 || id > INT32_MAX) {
-    return node.get("id").error("is {}, no token id", id);
-  }
-  token.id = static_cast<std::int32_t>(id);
-  token.content = content;
-  LL_ASSIGN(token.special, node.boolean_or("special", false));
-  LL_ASSIGN(token.normalized, node.boolean_or("normalized", !token.special));
-  LL_ASSIGN(token.lstrip, node.boolean_or("lstrip", false));
-  LL_ASSIGN(token.rstrip, node.boolean_or("rstrip", false));
-  LL_ASSIGN(token.single_word, node.boolean_or("single_word", false));
-  return token;
-}
-
-Status read_added_tokens(const JsonNode& node, PipelineSpec& spec) {
-  if (node.is_null()) {
-    return {};
-  }
-  LL_ASSIGN(const auto items, node.items());
-  const std::int64_t limit = id_limit(static_cast<std::size_t>(spec.vocab->size()) + items.size());
-  std::unordered_map<std::int32_t, std::string> contents;
-  std::unordered_set<std::string> seen;
-  for (const JsonNode& item : items) {
-    LL_ASSIGN(AddedToken token, read_added_token(item));
-    if (token.id >= limit) {
-      return item.get("id").error("is {}, too large for {} tokens", token.id, spec.vocab->size());
-    }
-    if (token.content.empty() || !seen.insert(token.content).second) {
-      continue;  // as Hugging Face does
-    }
-    const auto in_model = spec.vocab->find(token.content);
-    if (in_model && *in_model != token.id) {
-      spec.warnings.push_back(fmt::format("{}: {}: '{}' has id {} here and {} in the vocabulary, which is taken",
-                                          item.file(), item.path(), token.content, token.id, *in_model));
-      token.id = *in_model;
-    }
-    if (!in_model && spec.vocab->has(token.id)) {
-      return item.error("'{}' has id {}, which is '{}' in the vocabulary", token.content, token.id,
-                        spec.vocab->text(token.id));
-    }
-    const auto [other, is_new] = contents.emplace(token.id, token.content);
-    if (!is_new) {
-      return item.error("'{}' and '{}' have the same id {}", other->second, token.content, token.id);
-    }
-    spec.added.push_back(std::move(token));
-  }
-  // Special tokens are looked for first, which decides between two of one normalised form.
-  std::stable_partition(spec.added.begin(), spec.added.end(), [](const AddedToken& t) { return t.special; });
-  return {};
-}
-
 Status check_known_ids(const JsonNode& node, const PipelineSpec& spec, const std::vector<std::int32_t>& ids) {
   std::unordered_set<std::int32_t> added;
   for (const AddedToken& token : spec.added) {
@@ -206,6 +147,11 @@ Status check_known_ids(const JsonNode& node, const PipelineSpec& spec, const std
 }
 
 }  // namespace
+
+/// Ids may have holes, but the tables that they index must stay in proportion to the file.
+static std::int64_t id_limit(std::size_t n_entries) {
+  return static_cast<std::int64_t>(n_entries) * 2 + 4096;
+}
 
 Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node) {
   LL_ASSIGN(const simdjson::dom::object object, node.object());

@@ -62,6 +62,10 @@ Status read_post_processor(const JsonNode& node, std::vector<std::int32_t>& befo
     return {};
   }
   LL_ASSIGN(const std::string_view type, node.get("type").string());
+  if (type != "Sequence" && type != "ByteLevel" && (!before.empty() || !after.empty())) {
+    // Hugging Face then takes the first special token for the text, and drops the text.
+    return node.error("adds tokens where an earlier processor did so: that has no meaning");
+  }
   if (type == "Sequence") {
     return for_each_child(node, "processors", [&](const JsonNode& c) { return read_post_processor(c, before, after); });
   }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "tokenizer/charsmap.h"
+#include "tokenizer/regex.h"
 
 namespace llorch {
 
@@ -27,10 +29,11 @@ struct StripAccentsStep {};
 struct PrependStep {
   std::string text;
 };
-/// Every occurrence of a literal (not empty).
+/// Every occurrence of a literal (not empty), or every match of a regular expression.
 struct ReplaceStep {
   std::string from;
   std::string to;
+  std::optional<Regex> regex = std::nullopt;  // in place of `from`
 };
 /// Control characters away, odd white space to spaces, as SentencePiece's "nmt" rules.
 struct NmtStep {};
@@ -58,6 +61,12 @@ std::string normalize(const std::vector<NormalizeStep>& steps, std::string_view 
 /// Calls fn(begin, end) for every match of the step's pattern, left to right.
 template <class Fn>
 void for_each_match(const ReplaceStep& step, std::string_view text, const Fn& fn) {
+  if (step.regex) {
+    for (const RegexMatch& match : step.regex->find_all(text)) {
+      fn(match.begin, match.end);
+    }
+    return;
+  }
   for (std::size_t at = 0; !step.from.empty() && (at = text.find(step.from, at)) != std::string_view::npos;) {
     fn(at, at + step.from.size());
     at += step.from.size();
