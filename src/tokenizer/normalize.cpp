@@ -149,7 +149,46 @@ std::string run_step(const SqueezeSpacesStep&, const std::string& text) {
   return out;
 }
 
+/// Whether the first character of what the step gives is that of `text` (not empty).
+struct KeepsStart {
+  std::string_view text;
+  std::string_view first;  // character
+  char32_t code;
+
+  bool operator()(const StripStep& step) const { return !step.left || !is_white_space(code); }
+  bool operator()(const StripAccentsStep&) const { return (text_properties(code) & TextProperty::kMark) == 0; }
+  bool operator()(const NmtStep&) const { return !is_nmt_control(code); }
+  bool operator()(const BertStep& step) const {
+    return !run_step(step, std::string(first)).empty() &&
+           !(step.strip_accents && (text_properties(code) & TextProperty::kNonspacing) != 0);
+  }
+  bool operator()(const ReplaceStep& step) const {
+    bool keeps = true;
+    for_each_match(step, text, [&](std::size_t begin, std::size_t end) {
+      keeps = keeps && (begin > 0 || end == 0 || (end == first.size() && !step.to.empty()));
+    });
+    return keeps;
+  }
+  template <class Step>
+  bool operator()(const Step&) const {
+    return true;
+  }
+};
+
 }  // namespace
+
+bool keeps_start(const std::vector<NormalizeStep>& steps, std::string_view text) {
+  std::string out(text);
+  for (const NormalizeStep& step : steps) {
+    const Utf8Char c = decode_utf8(out);
+    const std::string_view first = std::string_view(out).substr(0, static_cast<std::size_t>(c.length));
+    if (!out.empty() && !std::visit(KeepsStart{out, first, c.code}, step)) {
+      return false;
+    }
+    out = std::visit([&](const auto& known) { return run_step(known, out); }, step);
+  }
+  return true;
+}
 
 std::string replace_all(const ReplaceStep& step, std::string_view text) {
   std::string out;

@@ -57,6 +57,9 @@ using NormalizeStep = std::variant<FormStep, LowercaseStep, StripStep, StripAcce
                                    NmtStep, CharsmapStep, BertStep, ByteCharactersStep, SqueezeSpacesStep>;
 
 std::string normalize(const std::vector<NormalizeStep>& steps, std::string_view text);
+/// Whether the result still begins where the text begins, as Hugging Face tokenizers trace it: not when the first
+/// character was removed, or replaced together with others.
+bool keeps_start(const std::vector<NormalizeStep>& steps, std::string_view text);
 
 /// Calls fn(begin, end) for every match of the step's pattern, left to right.
 template <class Fn>

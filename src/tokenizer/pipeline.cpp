@@ -29,6 +29,11 @@ Pipeline::Pipeline(PipelineSpec spec) : spec_(std::move(spec)) {
     shown_.push_back(looked_for);
     added_ids_.emplace(token.content, token.id);
   }
+  for (const PreTokenizeStep& step : spec_.pre_tokenizer) {
+    const auto* metaspace = std::get_if<MetaspaceStep>(&step);
+    asks_for_start_ = asks_for_start_ || (metaspace != nullptr && metaspace->prepend == PrependScheme::first);
+  }
+  asks_for_start_ = asks_for_start_ && !spec_.normalizer.empty();
   set_end_ids(std::move(spec_.end_ids));
 }
 
@@ -77,6 +82,7 @@ void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_
   const bool carry = has_normalized_controls_ && !trust.empty();
   const std::string normalized = carry ? normalize(spec_.normalizer, text, trust) : normalize(spec_.normalizer, text);
   const Permit inner{permit.parse_special, permit.trust != nullptr ? &trust : nullptr};
+  at_start = at_start && (!asks_for_start_ || keeps_start(spec_.normalizer, text));
   for (const Section& section : find_added(normalized_finder_, normalized, inner)) {
     if (section.token >= 0) {
       out.push_back(section.token);

@@ -90,6 +90,7 @@ class Pipeline : public Tokenizer {
   AddedTokenFinder raw_finder_;
   AddedTokenFinder normalized_finder_;
   bool has_normalized_controls_ = false;
+  bool asks_for_start_ = false;  // a pre-tokenizer treats the beginning of the text apart, and a normalizer may move it
 };
 
 }  // namespace llorch
