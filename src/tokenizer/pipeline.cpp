@@ -43,20 +43,18 @@ std::string_view Pipeline::text_of(std::int32_t id) const {
   return added >= 0 ? std::string_view(spec_.added[static_cast<std::size_t>(added)].content) : spec_.vocab->text(id);
 }
 
-void Pipeline::encode_text(std::string_view text, bool parse_special, bool at_start, MergeScratch& scratch,
-                           std::vector<std::int32_t>& out) const {
+void Pipeline::encode_text(std::string_view text, bool parse_special, bool at_start, Pieces& pieces,
+                           MergeScratch& scratch, std::vector<std::int32_t>& out) const {
   const std::string normalized = normalize(spec_.normalizer, text);
   std::size_t begin = 0;
   for (const Section& section : normalized_finder_.find(normalized, parse_special)) {
     if (section.token >= 0) {
       out.push_back(section.token);
     } else {
-      Pieces pieces = Pieces::of(normalized.substr(begin, section.end - begin), at_start && begin == 0);
+      pieces.set(std::string_view(normalized).substr(begin, section.end - begin), at_start && begin == 0);
       pre_tokenize(spec_.pre_tokenizer, pieces);
-      std::size_t from = 0;
-      for (const std::size_t end : pieces.ends) {
-        spec_.model->encode(std::string_view(pieces.text).substr(from, end - from), scratch, out);
-        from = end;
+      for (const Span& span : pieces.spans()) {
+        spec_.model->encode(pieces.piece(span), scratch, out);
       }
     }
     begin = section.end;
@@ -71,6 +69,7 @@ std::vector<std::int32_t> Pipeline::encode(std::string_view text, const EncodeOp
   }
   std::vector<std::int32_t> ids;
   MergeScratch scratch;
+  Pieces pieces;
   if (options.add_special) {
     ids = spec_.before;
   }
@@ -79,7 +78,7 @@ std::vector<std::int32_t> Pipeline::encode(std::string_view text, const EncodeOp
     if (section.token >= 0) {
       ids.push_back(section.token);
     } else {
-      encode_text(text.substr(begin, section.end - begin), options.parse_special, begin == 0, scratch, ids);
+      encode_text(text.substr(begin, section.end - begin), options.parse_special, begin == 0, pieces, scratch, ids);
     }
     begin = section.end;
   }

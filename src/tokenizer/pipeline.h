@@ -61,7 +61,7 @@ class Pipeline : public Tokenizer {
     bool hidden = false;  // decode() leaves it out with skip_special
   };
   std::string_view text_of(std::int32_t id) const;
-  void encode_text(std::string_view text, bool parse_special, bool at_start, MergeScratch& scratch,
+  void encode_text(std::string_view text, bool parse_special, bool at_start, Pieces& pieces, MergeScratch& scratch,
                    std::vector<std::int32_t>& out) const;
   bool in_range(std::int32_t id) const { return id >= 0 && id < vocab_size(); }
 
