@@ -7,7 +7,7 @@
 // Oniguruma was measured to differ (kMore), it is followed.
 import { contains, newer16 } from './make_unicode_tables.mjs';
 
-const kScripts = `Adlam=Adlm Aghb=Caucasian_Albanian Ahom Arab=Arabic Armn=Armenian Avst=Avestan Bali=Balinese Bamu=Bamum
+const kScripts = `Adlam=Adlm Aghb=Caucasian_Albanian Ahom Arab=Arabic Armi=Imperial_Aramaic Armn=Armenian Avst=Avestan Bali=Balinese Bamu=Bamum
   Bass=Bassa_Vah Batk=Batak Beng=Bengali Bhks=Bhaiksuki Bopo=Bopomofo Brah=Brahmi Brai=Braille Bugi=Buginese Buhd=Buhid
   Cakm=Chakma Cans=Canadian_Aboriginal Cari=Carian Cham Cher=Cherokee Chrs=Chorasmian Copt=Coptic Cpmn=Cypro_Minoan
   Cprt=Cypriot Cyrl=Cyrillic Deva=Devanagari Diak=Dives_Akuru Dogr=Dogra Dsrt=Deseret Dupl=Duployan

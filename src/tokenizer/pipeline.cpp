@@ -76,8 +76,8 @@ std::vector<Section> Pipeline::find_added(const AddedTokenFinder& finder, std::s
   });
 }
 
-void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_start, MergeScratch& scratch,
-                           std::vector<std::int32_t>& out) const {
+void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_start, Pieces& pieces,
+                           MergeScratch& scratch, std::vector<std::int32_t>& out) const {
   Trust trust = permit.trust != nullptr ? *permit.trust : Trust();
   const bool carry = has_normalized_controls_ && !trust.empty();
   const std::string normalized = carry ? normalize(spec_.normalizer, text, trust) : normalize(spec_.normalizer, text);
@@ -88,13 +88,11 @@ void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_
       out.push_back(section.token);
       continue;
     }
-    Pieces pieces =
-        Pieces::of(normalized.substr(section.begin, section.end - section.begin), at_start && section.begin == 0);
+    pieces.set(std::string_view(normalized).substr(section.begin, section.end - section.begin),
+               at_start && section.begin == 0);
     pre_tokenize(spec_.pre_tokenizer, pieces);
-    std::size_t from = 0;
-    for (const std::size_t end : pieces.ends) {
-      spec_.model->encode(std::string_view(pieces.text).substr(from, end - from), scratch, out);
-      from = end;
+    for (const Span& span : pieces.spans()) {
+      spec_.model->encode(pieces.piece(span), scratch, out);
     }
   }
 }
@@ -102,6 +100,7 @@ void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_
 std::vector<std::int32_t> Pipeline::encode_whole(std::string_view text, const Permit& permit, bool add_special) const {
   std::vector<std::int32_t> ids;
   MergeScratch scratch;
+  Pieces pieces;
   if (add_special) {
     ids = spec_.before;
   }
@@ -112,7 +111,8 @@ std::vector<std::int32_t> Pipeline::encode_whole(std::string_view text, const Pe
     }
     const Trust trust = permit.trust != nullptr ? permit.trust->part(section.begin, section.end) : Trust();
     const Permit inner{permit.parse_special, permit.trust != nullptr ? &trust : nullptr};
-    encode_text(text.substr(section.begin, section.end - section.begin), inner, section.begin == 0, scratch, ids);
+    encode_text(text.substr(section.begin, section.end - section.begin), inner, section.begin == 0, pieces, scratch,
+                ids);
   }
   if (add_special) {
     ids.insert(ids.end(), spec_.after.begin(), spec_.after.end());

@@ -78,7 +78,7 @@ class Pipeline : public Tokenizer {
   };
   /// All of a prompt between `before` and `after`.
   std::vector<std::int32_t> encode_whole(std::string_view text, const Permit& permit, bool add_special) const;
-  void encode_text(std::string_view text, const Permit& permit, bool at_start, MergeScratch& scratch,
+  void encode_text(std::string_view text, const Permit& permit, bool at_start, Pieces& pieces, MergeScratch& scratch,
                    std::vector<std::int32_t>& out) const;
   std::vector<Section> find_added(const AddedTokenFinder& finder, std::string_view text, const Permit& permit) const;
   bool in_range(std::int32_t id) const { return id >= 0 && id < vocab_size(); }

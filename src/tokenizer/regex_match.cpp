@@ -109,6 +109,7 @@ class Matcher {
   std::uint32_t end_of_run(const RegexInst& inst, std::uint32_t* low);
   std::uint32_t measure(const RegexInst& inst, std::uint32_t at, std::uint32_t most, std::uint32_t min,
                         std::uint32_t* low);
+  void measure_run(const RegexInst& inst, KnownRun& run);
   bool holds(Place place) const;
   bool is_word_at(std::uint32_t at) const;
 
@@ -339,6 +340,23 @@ std::uint32_t Matcher<State>::measure(const RegexInst& inst, std::uint32_t at, s
   return at;
 }
 
+/// Measures the run at at_. One that grows to the left, as backtracking makes it, is not measured again.
+template <class State>
+void Matcher<State>::measure_run(const RegexInst& inst, KnownRun& run) {
+  std::uint32_t at = at_;
+  while (at != run.begin || run.end < run.begin) {
+    const std::uint32_t end = after_one(inst.a, at);
+    if (end == 0) {
+      s_.steps += at - at_;
+      run = {at_, at, at + 1};
+      return;
+    }
+    at = end;
+  }
+  s_.steps += at - at_;
+  run.begin = at_;
+}
+
 template <class State>
 typename Matcher<State>::Step Matcher<State>::visit_run(const RegexInst& inst) {
   const auto min = static_cast<std::uint32_t>(inst.min);
@@ -354,8 +372,7 @@ typename Matcher<State>::Step Matcher<State>::visit_run(const RegexInst& inst) {
   }
   KnownRun& run = s_.runs[static_cast<std::size_t>(inst.cache)];
   if (at_ < run.begin || at_ > run.end) {
-    const std::uint32_t last = measure(inst, at_, UINT32_MAX, 0, &low);
-    run = {at_, last, last + 1};
+    measure_run(inst, run);
   }
   end = run.end;
   if (min > 0) {  // it is 1

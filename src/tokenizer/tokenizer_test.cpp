@@ -198,6 +198,10 @@ TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
   document["decoder"] = {{"type", "Rot13"}};
   EXPECT_NE(refusal(document).find("decoder type 'Rot13'"), std::string::npos);
   document = byte_level_json();
+  document["pre_tokenizer"] = {
+      {"type", "Split"}, {"pattern", {{"Regex", "(a)\\1"}}}, {"behavior", "Isolated"}, {"invert", false}};
+  EXPECT_NE(refusal(document).find("'(a)\\1' is not supported: the back reference"), std::string::npos);
+  document = byte_level_json();
   document["post_processor"] = {{"type", "Rot13"}};
   EXPECT_NE(refusal(document).find("post_processor type 'Rot13'"), std::string::npos);
   document = byte_level_json();
