@@ -82,20 +82,21 @@ Result<GgufVocab> read_gguf_vocab(const Metadata& metadata) {
   GgufVocab vocab;
   LL_ASSIGN(vocab.model, metadata.string("tokenizer.ggml.model"));
   LL_ASSIGN(vocab.pre, metadata.string_or("tokenizer.ggml.pre", ""));
-  if (vocab.model != "llama" && vocab.model != "gpt2") {
-    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.model is '{}', supported are 'llama' and 'gpt2'",
+  if (vocab.model != "llama" && vocab.model != "gpt2" && vocab.model != "gemma4") {
+    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.model is '{}', supported are 'llama', 'gpt2' and 'gemma4'",
                   metadata.source(), printable(vocab.model));
   }
   LL_TRY(read_tokens(metadata, vocab));
   LL_TRY(read_types(metadata, vocab));
   if (vocab.model == "llama") {
     LL_TRY(read_scores(metadata, vocab));
-  } else {
+  } else if (vocab.pre != "kimi-k2" || metadata.has("tokenizer.ggml.merges")) {  // its files may have none
     LL_ASSIGN(vocab.merges, metadata.strings("tokenizer.ggml.merges"));
   }
   const std::size_t n = vocab.tokens.size();
   LL_TRY(read_id(metadata, "tokenizer.ggml.bos_token_id", n, vocab.bos_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eos_token_id", n, vocab.eos_id));
+  LL_TRY(read_id(metadata, "tokenizer.ggml.unknown_token_id", n, vocab.unk_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eot_token_id", n, vocab.eot_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eom_token_id", n, vocab.eom_id));
   LL_TRY(read_flag(metadata, "tokenizer.ggml.add_bos_token", vocab.add_bos));

@@ -17,13 +17,13 @@ namespace llorch {
 enum class GgufTokenType : std::uint8_t { normal = 1, unknown, control, user_defined, unused, byte };
 
 struct GgufVocab {
-  std::string model;  // "llama", "gpt2"
+  std::string model;  // "llama", "gpt2", "gemma4"
   std::string pre;    // empty: absent
   std::span<const std::string_view> tokens;
-  std::vector<GgufTokenType> types;                            // one for each token
-  std::vector<float> scores;                                   // one for each token; empty for "gpt2"
-  std::span<const std::string_view> merges;                    // "gpt2"
-  std::optional<std::int32_t> bos_id, eos_id, eot_id, eom_id;  // in range
+  std::vector<GgufTokenType> types;                                    // one for each token
+  std::vector<float> scores;                                           // one for each token; empty for "gpt2"
+  std::span<const std::string_view> merges;                            // "gpt2"
+  std::optional<std::int32_t> bos_id, eos_id, eot_id, eom_id, unk_id;  // in range
   std::optional<bool> add_bos, add_eos, add_space_prefix;
 };
 
