@@ -23,8 +23,6 @@ Status read_wordpiece(const JsonNode& model, PipelineSpec& spec);
 Status read_wordlevel(const JsonNode& model, PipelineSpec& spec);
 /// Into spec.added; spec.vocab is there.
 Status read_added_tokens(const JsonNode& node, PipelineSpec& spec);
-/// A vocabulary that is an object of texts and ids.
-Result<std::shared_ptr<const Vocab>> read_vocab(const JsonNode& node);
 
 /// Refuses steps that together could make a text more than kMaxGrowth times as long: a file must not turn a short
 /// prompt into gigabytes. llama 2's steps count 12.

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "tokenizer/hf_bpe.h"
 #include "tokenizer/hf_parts.h"
 #include "tokenizer/unigram.h"
 #include "tokenizer/word_models.h"
@@ -87,7 +88,7 @@ Status read_unigram(const JsonNode& model, PipelineSpec& spec) {
 }
 
 Status read_wordpiece(const JsonNode& model, PipelineSpec& spec) {
-  LL_ASSIGN(spec.vocab, read_vocab(model.get("vocab")));
+  LL_ASSIGN(spec.vocab, read_hf_vocab(model.get("vocab")));
   WordPieceOptions options;
   LL_ASSIGN(options.unk_id, read_unknown(model, spec));
   LL_ASSIGN(options.continuing_prefix, model.string_or("continuing_subword_prefix", "##"));
@@ -100,7 +101,7 @@ Status read_wordpiece(const JsonNode& model, PipelineSpec& spec) {
 }
 
 Status read_wordlevel(const JsonNode& model, PipelineSpec& spec) {
-  LL_ASSIGN(spec.vocab, read_vocab(model.get("vocab")));
+  LL_ASSIGN(spec.vocab, read_hf_vocab(model.get("vocab")));
   LL_ASSIGN(const auto unk_id, read_unknown(model, spec));
   spec.model = std::make_unique<WordLevelModel>(spec.vocab, unk_id);
   return {};

@@ -135,16 +135,24 @@ std::string run_step(const ByteCharactersStep&, const std::string& text) {
   return out;
 }
 
-std::string run_step(const SqueezeSpacesStep&, const std::string& text) {
+std::string run_step(const SpacesStep& step, const std::string& text) {
+  constexpr std::string_view kSpace = "\xE2\x96\x81";
   std::string out;
-  out.reserve(text.size());
+  out.reserve(text.size() * 2);
+  bool in_word = false;
+  bool began = false;  // a word
   for (const char c : text) {
-    if (c != ' ' || (!out.empty() && out.back() != ' ')) {
-      out += c;
+    if (c == ' ') {
+      in_word = false;
+      out += step.merge ? std::string_view() : kSpace;
+      continue;
     }
-  }
-  if (!out.empty() && out.back() == ' ') {
-    out.pop_back();
+    if (!in_word && (step.merge || (step.prefix && !began))) {
+      out += kSpace;
+    }
+    in_word = true;
+    began = true;
+    out += c;
   }
   return out;
 }

@@ -50,11 +50,15 @@ struct BertStep {
 };
 /// Bytes become the 256 visible characters of GPT-2.
 struct ByteCharactersStep {};
-/// White space of T5: runs become one space, none at the ends (SentencePiece's remove_extra_whitespaces).
-struct SqueezeSpacesStep {};
+/// Spaces of a GGUF's "t5" to '▁': of runs of spaces one stays, before every word (merge), or all stay and one more is
+/// put before the first word (prefix).
+struct SpacesStep {
+  bool prefix = false;
+  bool merge = false;
+};
 
 using NormalizeStep = std::variant<FormStep, LowercaseStep, StripStep, StripAccentsStep, PrependStep, ReplaceStep,
-                                   NmtStep, CharsmapStep, BertStep, ByteCharactersStep, SqueezeSpacesStep>;
+                                   NmtStep, CharsmapStep, BertStep, ByteCharactersStep, SpacesStep>;
 
 std::string normalize(const std::vector<NormalizeStep>& steps, std::string_view text);
 /// Whether the result still begins where the text begins, as Hugging Face tokenizers trace it: not when the first

@@ -54,7 +54,7 @@ UnigramModel::UnigramModel(std::shared_ptr<const Vocab> vocab, std::vector<doubl
       lowest = std::min(lowest, scores_[id]);
     }
   }
-  unk_score_ = lowest - kUnknownPenalty;
+  unk_score_ = options_.unk_score.value_or(lowest - kUnknownPenalty);
 }
 
 void UnigramModel::add_unknown(std::string_view text, std::vector<std::int32_t>& out) const {

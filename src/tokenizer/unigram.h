@@ -17,6 +17,7 @@ namespace llorch {
 
 struct UnigramOptions {
   std::optional<std::int32_t> unk_id;  // absent: characters that no piece covers are left out
+  std::optional<double> unk_score;     // absent: the lowest score less 10
   bool byte_fallback = false;          // stretches of unknown characters become <0xXX> tokens
 };
 
