@@ -50,8 +50,8 @@ std::array<std::int32_t, 256> byte_token_ids(const Vocab& vocab) {
   return ids;
 }
 
-std::optional<int> missing_byte_character(const Vocab& vocab) {
-  for (int b = 0; b <= 0xF0; ++b) {
+std::optional<int> missing_byte_character(const Vocab& vocab, int from) {
+  for (int b = from; b <= 0xF0; ++b) {
     const char byte = static_cast<char>(b);
     std::string text;
     append_byte_level({&byte, 1}, text);

@@ -92,8 +92,8 @@ bool tokens_stay_in_words(const Vocab& vocab);
 
 /// Ids of the tokens <0x00> to <0xFF>, -1 where there is none.
 std::array<std::int32_t, 256> byte_token_ids(const Vocab& vocab);
-/// The first byte of UTF-8 text whose visible character (byte_level.h) is no token. 0xF1 to 0xF4 lead only unassigned
-/// planes and are left out: StarCoder's vocabulary lacks them.
-std::optional<int> missing_byte_character(const Vocab& vocab);
+/// The first byte (at least `from`) of UTF-8 text whose visible character (byte_level.h) is no token. 0xF1 to 0xF4 lead
+/// only unassigned planes and are left out: StarCoder's vocabulary lacks them.
+std::optional<int> missing_byte_character(const Vocab& vocab, int from = 0);
 
 }  // namespace llorch

@@ -115,13 +115,21 @@ Result<BpeOptions> read_bpe_options(const JsonNode& model, const Vocab& vocab) {
   return options;
 }
 
-/// Byte-level text without an unknown token needs a token for every byte that UTF-8 can contain.
-Status check_bytes(const JsonNode& model, const PipelineSpec& spec, const BpeOptions& options) {
+/// Byte-level text without an unknown token needs a token for every byte that UTF-8 can contain. Control characters are
+/// missing in real vocabularies (falcon's): they are left out of the ids then, as Hugging Face does.
+Status check_bytes(const JsonNode& model, PipelineSpec& spec, const BpeOptions& options) {
+  constexpr int kFirstPrintable = 0x20;
   const bool byte_level = std::any_of(spec.pre_tokenizer.begin(), spec.pre_tokenizer.end(),
                                       [](const auto& s) { return std::holds_alternative<ByteLevelStep>(s); });
-  const std::optional<int> missing = byte_level && !options.unk_id ? missing_byte_character(*spec.vocab) : std::nullopt;
-  if (missing) {
+  if (!byte_level || options.unk_id) {
+    return {};
+  }
+  if (const std::optional<int> missing = missing_byte_character(*spec.vocab, kFirstPrintable)) {
     return model.get("vocab").error("has no token for byte 0x{:02X}", *missing);
+  }
+  if (const std::optional<int> missing = missing_byte_character(*spec.vocab)) {
+    spec.warnings.push_back(
+        model.get("vocab").error("has no token for byte 0x{:02X}, which is left out of texts", *missing).message);
   }
   return {};
 }

@@ -25,8 +25,8 @@ Status read_wordlevel(const JsonNode& model, PipelineSpec& spec);
 Status read_added_tokens(const JsonNode& node, PipelineSpec& spec);
 
 /// Refuses steps that together could make a text more than kMaxGrowth times as long: a file must not turn a short
-/// prompt into gigabytes. llama 2's steps count 12.
-inline constexpr double kMaxGrowth = 128;
+/// prompt into gigabytes. llama 2's steps count 12, those of T5 198.
+inline constexpr double kMaxGrowth = 256;
 Status check_growth(const JsonNode& root, const PipelineSpec& spec);
 
 }  // namespace llorch

@@ -31,8 +31,9 @@ double growth(const PrependStep& step) {
   return 1 + static_cast<double>(step.text.size());
 }
 double growth(const ReplaceStep& step) {
-  if (step.regex) {
-    return 1 + static_cast<double>(step.to.size());  // it may match between any two bytes
+  if (step.regex) {  // from one byte, or between any two where it matches nothing
+    return step.may_match_nothing ? 1 + static_cast<double>(step.to.size())
+                                  : std::max(1.0, static_cast<double>(step.to.size()));
   }
   return std::max(1.0, static_cast<double>(step.to.size()) / static_cast<double>(step.from.size()));
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our tokenizer against Hugging Face tokenizers 0.23.2, on random texts and ids. Every difference is a failure.
 
-  differential.py [--strings 100000] [--synthetic 64] [--seed 1] [--only NAME] [--real DIR]
+  differential.py [--strings 100000] [--synthetic 64] [--seed 1] [--only NAME] [--real DIR] [--max-bytes N]
 
 Real tokenizers are the folders of DIR (default: $LLORCH_TESTDATA/tokenizers) with a tokenizer.json; the synthetic ones
 are made here (synthetic.py). Needs node, npm and its registry (once: they are installed in a scratch folder); without
@@ -142,11 +142,11 @@ def check(name, path, n_strings, seed):
     return faults + more
 
 
-def real_paths(folder):
+def real_paths(folder, max_bytes):
     if not folder:
         print("LLORCH_TESTDATA is not set: real tokenizers are left out")
         return []
-    return [(path.parent.name, path) for path in sorted(pathlib.Path(folder).glob("*/tokenizer.json"))]
+    return [(path.parent.name, path) for path in sorted(pathlib.Path(folder).glob("*/tokenizer.json")) if path.stat().st_size <= max_bytes]
 
 
 def main():
@@ -155,10 +155,11 @@ def main():
     parser.add_argument("--synthetic", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only")
+    parser.add_argument("--max-bytes", type=int, default=1 << 40, help="of the files of real tokenizers")
     parser.add_argument("--real", default=os.environ.get("LLORCH_TESTDATA", "") and os.environ["LLORCH_TESTDATA"] + "/tokenizers")
     options = parser.parse_args()
     install()
-    paths = real_paths(options.real) + [(path.stem, path) for path in synthetic.write(SCRATCH, options.synthetic, options.seed)]
+    paths = real_paths(options.real, options.max_bytes) + [(path.stem, path) for path in synthetic.write(SCRATCH, options.synthetic, options.seed)]
     n_faults = 0
     for name, path in paths:
         if options.only in (None, name):

@@ -202,11 +202,14 @@ def documents(count=64, seed=1):
     for i in range(count):
         rng = random.Random(f"{seed}-{i}")
         model = MODELS[i % len(MODELS)](rng)
+        pre_tokenizer = PRE_TOKENIZERS[(i * 7 + i // 24) % len(PRE_TOKENIZERS)]
+        if model["type"] == "BPE" and "ByteLevel" in json.dumps(pre_tokenizer) and "\u0120" not in model["vocab"]:
+            model["unk_token"] = "<unk>"  # bytes without a token and without an unknown token are refused by us
         added, ids = added_tokens(rng, model)
         processors = post_processors(ids)
         yield f"synthetic-{i:02}", {
             "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": NORMALIZERS[i % len(NORMALIZERS)],
-            "pre_tokenizer": PRE_TOKENIZERS[(i * 7 + i // 24) % len(PRE_TOKENIZERS)], "post_processor": processors[i % len(processors)],
+            "pre_tokenizer": pre_tokenizer, "post_processor": processors[i % len(processors)],
             "decoder": DECODERS[(i * 5 + i // 23) % len(DECODERS)], "model": model}
 
 
@@ -217,3 +220,31 @@ def write(folder, count=64, seed=1):
         path.write_text(json.dumps(document))
         paths.append(path)
     return paths
+
+
+def small_models():
+    tokens = ["<unk>", "<s>", "</s>", "[UNK]", "a", "b", "ab", "##b", SPACE, SPACE + "a", "\u00e9", "<0xC3>", "<0xA9>", ".", "b</w>", "a</w>", "ab</w>", "a##b"]
+    vocab = {t: i for i, t in enumerate(tokens)}
+    options = {"dropout": None, "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True, "ignore_merges": False}
+    yield {"type": "WordLevel", "vocab": vocab, "unk_token": "[UNK]"}
+    yield {"type": "WordPiece", "vocab": vocab, "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 10}
+    yield {"type": "Unigram", "unk_id": 0, "vocab": [[t, -i / 3] for i, t in enumerate(tokens)], "byte_fallback": True}
+    yield {"type": "BPE", **options, "vocab": vocab, "merges": ["a b", [SPACE, "a"]]}
+    yield {"type": "BPE", **options, "vocab": vocab, "merges": ["a b</w>"], "end_of_word_suffix": "</w>"}
+    yield {"type": "BPE", **options, "vocab": vocab, "merges": [], "continuing_subword_prefix": "##"}
+
+
+def seeds(folder):
+    """A seed of the fuzz target for every component: a text, a zero byte, a tokenizer.json."""
+    models = list(small_models())
+    small = {"type": "Precompiled", "precompiled_charsmap": charsmap({"a": "A", "\u00e9": "e", "a\u0301": "\u00e1"})}
+    shorten = lambda part: json.loads(json.dumps(part).replace(json.dumps(charsmap(RULES)), json.dumps(small["precompiled_charsmap"])))
+    ids = {"<s>": 1, "</s>": 2}
+    processors = post_processors(ids)
+    for i in range(max(len(NORMALIZERS), len(PRE_TOKENIZERS), len(DECODERS))):
+        document = {"added_tokens": [{"id": 1, "content": "<s>", "special": True, "normalized": i % 2 == 0, "lstrip": i % 3 == 0},
+                                     {"id": 18, "content": "word", "special": False, "single_word": i % 5 == 0, "rstrip": i % 4 == 0}],
+                    "normalizer": shorten(NORMALIZERS[i % len(NORMALIZERS)]), "pre_tokenizer": PRE_TOKENIZERS[i % len(PRE_TOKENIZERS)],
+                    "post_processor": processors[i % len(processors)], "decoder": DECODERS[i % len(DECODERS)], "model": models[i % len(models)]}
+        text = "<s> a\u0301b ab. word\u00e9 \u6f22 do not</s>"
+        (folder / f"component_{i:02}").write_bytes(text.encode() + b"\0" + json.dumps(document, ensure_ascii=False).encode())
