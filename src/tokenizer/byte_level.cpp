@@ -36,18 +36,23 @@ void append_byte_level(std::string_view bytes, std::string& out) {
   }
 }
 
-std::optional<std::string> from_byte_level(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size());
+bool from_byte_level(std::string_view text, std::string& bytes) {
+  bytes.clear();
   while (!text.empty()) {
     const Utf8Char c = decode_utf8(text);
     if (!c.valid || c.code >= kAlphabet.byte.size() || kAlphabet.byte[c.code] < 0) {
-      return std::nullopt;
+      return false;
     }
     bytes += static_cast<char>(kAlphabet.byte[c.code]);
     text.remove_prefix(static_cast<std::size_t>(c.length));
   }
-  return bytes;
+  return true;
+}
+
+std::optional<std::string> from_byte_level(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size());
+  return from_byte_level(text, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
 }  // namespace llorch

@@ -31,11 +31,15 @@ class Vocab {
     std::uint32_t length = 0;
     bool used = false;
   };
-  std::size_t slot_of(std::string_view text) const;
+  struct Slot {
+    std::uint32_t check = 0;  // of the hash: most other texts are told apart without a look at them
+    std::int32_t id = -1;     // -1: free
+  };
+  std::size_t slot_of(std::string_view text, std::uint64_t hash) const;
 
   std::vector<char> text_;
   std::vector<Entry> entries_;
-  std::vector<std::int32_t> slots_;  // ids, -1: free; the size is a power of two, at most half of it taken
+  std::vector<Slot> slots_;  // the size is a power of two, at most half of it taken
   std::size_t longest_ = 0;
 };
 
