@@ -113,15 +113,16 @@ Result<BpeOptions> read_bpe_options(const JsonNode& model, const Vocab& vocab) {
   return options;
 }
 
-/// Byte-level text without an unknown token needs a token for every byte that UTF-8 can contain.
-Status check_bytes(const JsonNode& model, const PipelineSpec& spec, const BpeOptions& options) {
+/// Byte-level text without an unknown token needs a token for every byte that UTF-8 can contain; Hugging Face leaves
+/// out those that have none.
+void check_bytes(const JsonNode& model, const BpeOptions& options, PipelineSpec& spec) {
   const bool byte_level = std::any_of(spec.pre_tokenizer.begin(), spec.pre_tokenizer.end(),
                                       [](const auto& s) { return std::holds_alternative<ByteLevelStep>(s); });
   const std::optional<int> missing = byte_level && !options.unk_id ? missing_byte_character(*spec.vocab) : std::nullopt;
   if (missing) {
-    return model.get("vocab").error("has no token for byte 0x{:02X}", *missing);
+    spec.warnings.push_back(
+        model.get("vocab").error("has no token for byte 0x{:02X}, which is left out of texts", *missing).message);
   }
-  return {};
 }
 
 /// Bytes need not be made visible for a model that looks for them: true, and the last step is told so, when the step
@@ -129,8 +130,8 @@ Status check_bytes(const JsonNode& model, const PipelineSpec& spec, const BpeOpt
 bool leave_bytes(PipelineSpec& spec, const BpeOptions& options) {
   const auto is_byte_level = [](const auto& step) { return std::holds_alternative<ByteLevelStep>(step); };
   const auto n_steps = std::count_if(spec.pre_tokenizer.begin(), spec.pre_tokenizer.end(), is_byte_level);
-  if (n_steps != 1 || !is_byte_level(spec.pre_tokenizer.back()) || missing_byte_character(*spec.vocab) ||
-      options.byte_fallback) {
+  const bool has_unknown_bytes = (options.unk_id || options.byte_fallback) && missing_byte_character(*spec.vocab);
+  if (n_steps != 1 || !is_byte_level(spec.pre_tokenizer.back()) || has_unknown_bytes) {
     return false;
   }
   std::get<ByteLevelStep>(spec.pre_tokenizer.back()).raw = true;
@@ -142,7 +143,7 @@ bool leave_bytes(PipelineSpec& spec, const BpeOptions& options) {
 Status read_bpe(const JsonNode& model, PipelineSpec& spec) {
   LL_ASSIGN(spec.vocab, read_hf_vocab(model.get("vocab")));
   LL_ASSIGN(BpeOptions options, read_bpe_options(model, *spec.vocab));
-  LL_TRY(check_bytes(model, spec, options));
+  check_bytes(model, options, spec);
   options.raw_bytes = leave_bytes(spec, options);
   const JsonNode node = model.get("merges");
   LL_ASSIGN(const simdjson::dom::array merges, node.array());
