@@ -10,6 +10,7 @@
 #include "tokenizer/gguf_pre.h"
 #include "tokenizer/gguf_vocab.h"
 #include "tokenizer/loaders.h"
+#include "tokenizer/merge_reader.h"
 #include "tokenizer/spm.h"
 
 namespace llorch {
@@ -85,7 +86,12 @@ std::vector<AddedToken> added_tokens(const Metadata& metadata, const GgufVocab& 
 }
 
 Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, const Vocab& vocab) {
-  MergeTable table(gguf.merges.size());
+  MergeReader reader(vocab, gguf.merges.size());
+  const auto missing = [&] {
+    const MergeReader::Missing& m = reader.missing();
+    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{} {}', but '{}' is not in the vocabulary",
+                  metadata.source(), m.index, printable(m.left), printable(m.right), printable(m.text));
+  };
   for (std::size_t i = 0; i < gguf.merges.size(); ++i) {
     const std::string_view merge = gguf.merges[i];
     const std::size_t space = merge.find(' ', 1);
@@ -93,19 +99,11 @@ Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, 
       return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', not two tokens with a space between",
                     metadata.source(), i, printable(merge));
     }
-    const std::string_view left = merge.substr(0, space);
-    const std::string_view right = merge.substr(space + 1);
-    const auto left_id = vocab.find(left);
-    const auto right_id = vocab.find(right);
-    const auto joined = vocab.find(std::string(left).append(right));
-    if (!left_id || !right_id || !joined) {
-      const std::string_view missing = !left_id ? left : !right_id ? right : merge;
-      return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', but '{}' is not in the vocabulary",
-                    metadata.source(), i, printable(merge), printable(missing));
+    if (!reader.add(merge.substr(0, space), merge.substr(space + 1))) {
+      return missing();
     }
-    table.add(*left_id, *right_id, *joined);
   }
-  return table;
+  return reader.done() ? Result<MergeTable>(reader.take()) : missing();
 }
 
 /// Text whose spaces are written '▁': how the model sees it and how it is shown.

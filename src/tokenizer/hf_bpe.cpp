@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tokenizer/bpe.h"
+#include "tokenizer/merge_reader.h"
 
 namespace llorch {
 Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node) {
@@ -57,29 +58,24 @@ Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges
   for ([[maybe_unused]] const simdjson::dom::element merge : merges) {
     ++n_merges;
   }
-  MergeTable table(n_merges);
+  MergeReader reader(vocab, n_merges);
+  const auto missing = [&] {
+    const MergeReader::Missing& m = reader.missing();
+    return node.error("entry {} is '{}' + '{}', but '{}' is not in the vocabulary", m.index, m.left, m.right, m.text);
+  };
   std::size_t i = 0;
-  std::string joined;
   for (const simdjson::dom::element merge : merges) {
     std::string_view left;
     std::string_view right;
     if (!split_merge(merge, left, right)) {
       return node.error("entry {} is not a pair of tokens", i);
     }
-    joined.assign(left).append(right);
-    const auto left_id = vocab.find(left);
-    const auto right_id = vocab.find(right);
-    const auto joined_id = vocab.find(joined);
-    if (!left_id || !right_id || !joined_id) {
-      return node.error("entry {} is '{}' + '{}', but '{}' is not in the vocabulary", i, left, right,
-                        !left_id    ? left
-                        : !right_id ? right
-                                    : std::string_view(joined));
+    if (!reader.add(left, right)) {
+      return missing();
     }
-    table.add(*left_id, *right_id, *joined_id);
     ++i;
   }
-  return table;
+  return reader.done() ? Result<MergeTable>(reader.take()) : missing();
 }
 
 Status refuse_option(const JsonNode& model, const char* key) {
