@@ -110,7 +110,7 @@ TEST(Linear, Models) {
     const auto spm_vocab = letters(spm_texts);
     const SpmModel spm(spm_vocab, std::vector<float>(spm_texts.size(), 0.0f), byte_token_ids(*spm_vocab));
     for (const std::string& unit : units()) {
-      const std::string text = run_of(unit, 1 << 20);
+      const std::string text = run_of(unit, unit == "a" ? 1 << 20 : 1 << 17);
       for (const TokenModel* model : {static_cast<const TokenModel*>(&bpe), static_cast<const TokenModel*>(&spm)}) {
         MergeScratch scratch;
         std::vector<std::int32_t> ids;
