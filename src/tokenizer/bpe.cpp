@@ -17,11 +17,15 @@ constexpr std::string_view kSpace = "\xE2\x96\x81";  // '▁'
 
 MergeTable::MergeTable(std::size_t n_merges) : slots_(std::bit_ceil(std::max<std::size_t>(8, n_merges * 2))) {}
 
-std::size_t MergeTable::slot_of(std::uint64_t pair) const {
-  const std::size_t mask = slots_.size() - 1;
+std::size_t MergeTable::first_slot(std::uint64_t pair) const {
   std::uint64_t hash = pair * 0x9E3779B97F4A7C15u;  // Fibonacci hashing; the high bits are the mixed ones
   hash ^= hash >> 32;
-  std::size_t slot = static_cast<std::size_t>(hash) & mask;
+  return static_cast<std::size_t>(hash) & (slots_.size() - 1);
+}
+
+std::size_t MergeTable::slot_of(std::uint64_t pair) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t slot = first_slot(pair);
   while (slots_[slot].pair != kFree && slots_[slot].pair != pair) {
     slot = (slot + 1) & mask;
   }
@@ -29,12 +33,16 @@ std::size_t MergeTable::slot_of(std::uint64_t pair) const {
 }
 
 void MergeTable::add(std::int32_t left, std::int32_t right, std::int32_t id) {
-  const std::uint64_t pair = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+  const std::uint64_t pair = pair_of(left, right);
   slots_[slot_of(pair)] = {pair, n_ranks_++, id};
 }
 
+void MergeTable::prefetch(std::int32_t left, std::int32_t right) const {
+  __builtin_prefetch(&slots_[first_slot(pair_of(left, right))]);
+}
+
 std::optional<Merge> MergeTable::find(std::int32_t left, std::int32_t right) const {
-  const std::uint64_t pair = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+  const std::uint64_t pair = pair_of(left, right);
   const Slot& slot = slots_[slot_of(pair)];
   if (slot.pair == kFree) {
     return std::nullopt;
@@ -81,7 +89,7 @@ bool tokens_stay_in_words(const Vocab& vocab) {
   }
   for (std::int32_t id = 0; id < vocab.size(); ++id) {
     const std::string_view text = vocab.text(id);
-    if (!text.empty() && next_word(text, 0) != text.size() && vocab.find(text) == id) {
+    if (vocab.is_findable(id) && !text.empty() && next_word(text, 0) != text.size()) {
       return false;
     }
   }
@@ -97,7 +105,7 @@ std::shared_ptr<const Vocab> spelled_out(const Vocab& vocab) {
   std::string bytes;
   for (std::int32_t id = 0; id < vocab.size(); ++id) {
     const std::string_view text = vocab.text(id);
-    if (!text.empty() && from_byte_level(text, bytes) && vocab.find(text) == id) {
+    if (vocab.is_findable(id) && !text.empty() && from_byte_level(text, bytes)) {
       words->add(id, bytes);
     }
   }

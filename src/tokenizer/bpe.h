@@ -32,6 +32,7 @@ class MergeTable {
   /// A pair that is there already takes the new rank (as a map filled in order would).
   void add(std::int32_t left, std::int32_t right, std::int32_t id);
   std::optional<Merge> find(std::int32_t left, std::int32_t right) const;
+  void prefetch(std::int32_t left, std::int32_t right) const;
 
  private:
   struct Slot {
@@ -40,6 +41,10 @@ class MergeTable {
     std::int32_t id = 0;
   };
   static constexpr std::uint64_t kFree = ~std::uint64_t{0};
+  static std::uint64_t pair_of(std::int32_t left, std::int32_t right) {
+    return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+  }
+  std::size_t first_slot(std::uint64_t pair) const;
   std::size_t slot_of(std::uint64_t pair) const;
 
   std::vector<Slot> slots_;

@@ -5,10 +5,12 @@
 #include "base/format.h"
 #include "checkpoint/printable.h"
 #include "tokenizer/bpe.h"
+#include "tokenizer/byte_level.h"
 #include "tokenizer/end_tokens.h"
 #include "tokenizer/gguf_pre.h"
 #include "tokenizer/gguf_vocab.h"
 #include "tokenizer/loaders.h"
+#include "tokenizer/merge_reader.h"
 #include "tokenizer/spm.h"
 
 namespace llorch {
@@ -54,19 +56,42 @@ std::shared_ptr<const Vocab> make_vocab(const GgufVocab& gguf, const Hidden& hid
   return vocab;
 }
 
-std::vector<AddedToken> added_tokens(const GgufVocab& gguf) {
+/// The special tokens of phi-3 take the white space after them along. A GGUF cannot say so: llama.cpp goes by the
+/// model's name.
+bool strips_right(const Metadata& metadata, std::string_view token) {
+  const auto found = metadata.string_or("general.name", "");
+  std::string name = found.ok() ? *found : std::string();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const bool is_phi3 = name.find("phi-3") != std::string::npos || name.find("phi3") != std::string::npos;
+  return is_phi3 && token != "<unk>" && token != "<s>" && token != "<|endoftext|>";
+}
+
+std::vector<AddedToken> added_tokens(const Metadata& metadata, const GgufVocab& gguf, bool byte_level) {
   std::vector<AddedToken> added;
   for (std::size_t i = 0; i < gguf.tokens.size(); ++i) {
     if (is_added(gguf.types[i]) && !gguf.tokens[i].empty()) {
-      const bool special = gguf.types[i] != GgufTokenType::user_defined;
-      added.push_back({static_cast<std::int32_t>(i), std::string(gguf.tokens[i]), special});
+      AddedToken token;
+      token.id = static_cast<std::int32_t>(i);
+      token.content = gguf.tokens[i];
+      token.special = gguf.types[i] != GgufTokenType::user_defined;
+      token.rstrip = strips_right(metadata, token.content);
+      if (byte_level) {
+        append_byte_level(token.content, token.spelled);
+      }
+      added.push_back(std::move(token));
     }
   }
   return added;
 }
 
 Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, const Vocab& vocab) {
-  MergeTable table(gguf.merges.size());
+  MergeReader reader(vocab, gguf.merges.size());
+  const auto missing = [&] {
+    const MergeReader::Missing& m = reader.missing();
+    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{} {}', but '{}' is not in the vocabulary",
+                  metadata.source(), m.index, printable(m.left), printable(m.right), printable(m.text));
+  };
   for (std::size_t i = 0; i < gguf.merges.size(); ++i) {
     const std::string_view merge = gguf.merges[i];
     const std::size_t space = merge.find(' ', 1);
@@ -74,19 +99,11 @@ Result<MergeTable> read_merges(const Metadata& metadata, const GgufVocab& gguf, 
       return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', not two tokens with a space between",
                     metadata.source(), i, printable(merge));
     }
-    const std::string_view left = merge.substr(0, space);
-    const std::string_view right = merge.substr(space + 1);
-    const auto left_id = vocab.find(left);
-    const auto right_id = vocab.find(right);
-    const auto joined = vocab.find(std::string(left).append(right));
-    if (!left_id || !right_id || !joined) {
-      const std::string_view missing = !left_id ? left : !right_id ? right : merge;
-      return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.merges[{}] is '{}', but '{}' is not in the vocabulary",
-                    metadata.source(), i, printable(merge), printable(missing));
+    if (!reader.add(merge.substr(0, space), merge.substr(space + 1))) {
+      return missing();
     }
-    table.add(*left_id, *right_id, *joined);
   }
-  return table;
+  return reader.done() ? Result<MergeTable>(reader.take()) : missing();
 }
 
 /// Text whose spaces are written '▁': how the model sees it and how it is shown.
@@ -102,20 +119,22 @@ void write_spaces(bool prefix, PipelineSpec& spec) {
   }
 }
 
-Status check_bytes(const Metadata& metadata, const PreRule& rule, const Vocab& vocab) {
-  const std::optional<int> missing = rule.shape == PreShape::spaces ? std::nullopt : missing_byte_character(vocab);
+void check_bytes(const Metadata& metadata, const PreRule& rule, PipelineSpec& spec) {
+  const std::optional<int> missing =
+      rule.shape == PreShape::spaces ? std::nullopt : missing_byte_character(*spec.vocab);
   if (missing) {
-    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.tokens has no token for byte 0x{:02X}", metadata.source(),
-                  *missing);
+    spec.warnings.push_back(
+        fmt::format("{}: tokenizer.ggml.tokens has no token for byte 0x{:02X}, which is left out of "
+                    "texts",
+                    metadata.source(), *missing));
   }
-  return {};
 }
 
 Status fill_bpe(const Metadata& metadata, const GgufVocab& gguf, PipelineSpec& spec) {
   spec.kind = "gguf-bpe";
   LL_ASSIGN(const PreRule* rule, pre_rule_of(metadata, gguf, spec.warnings));
   spec.vocab = make_vocab(gguf, [](GgufTokenType) { return false; });
-  LL_TRY(check_bytes(metadata, *rule, *spec.vocab));
+  check_bytes(metadata, *rule, spec);
   LL_ASSIGN(MergeTable merges, read_merges(metadata, gguf, *spec.vocab));
   if (rule->nfc) {
     spec.normalizer.emplace_back(FormStep{NormalForm::nfc});
@@ -167,7 +186,8 @@ Result<std::unique_ptr<Pipeline>> load_gguf_tokenizer(const Metadata& metadata) 
          : gguf.model == "t5"   ? fill_unigram(metadata, gguf, spec)
          : gguf.model == "bert" ? fill_wordpiece(metadata, gguf, spec)
                                 : fill_bpe(metadata, gguf, spec));
-  spec.added = added_tokens(gguf);
+  const bool byte_level = !spec.decoder.steps.empty() && std::holds_alternative<ByteLevelDecode>(spec.decoder.steps[0]);
+  spec.added = added_tokens(metadata, gguf, byte_level);
   spec.bos_id = gguf.bos_id;
   if (gguf.add_eos.value_or(gguf.model == "t5") && gguf.eos_id) {
     spec.after = {*gguf.eos_id};

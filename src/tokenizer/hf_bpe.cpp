@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tokenizer/bpe.h"
+#include "tokenizer/merge_reader.h"
 
 namespace llorch {
 Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node) {
@@ -59,9 +60,12 @@ Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges
   for ([[maybe_unused]] const simdjson::dom::element merge : merges) {
     ++n_merges;
   }
-  MergeTable table(n_merges);
+  MergeReader reader(vocab, n_merges, prefix);
+  const auto missing = [&] {
+    const MergeReader::Missing& m = reader.missing();
+    return node.error("entry {} is '{}' + '{}', but '{}' is not in the vocabulary", m.index, m.left, m.right, m.text);
+  };
   std::size_t i = 0;
-  std::string joined;
   for (const simdjson::dom::element merge : merges) {
     std::string_view left;
     std::string_view right;
@@ -71,20 +75,12 @@ Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges
     if (right.size() < prefix.size()) {
       return node.error("entry {} is '{}' + '{}', which is shorter than the prefix '{}'", i, left, right, prefix);
     }
-    joined.assign(left).append(right.substr(prefix.size()));
-    const auto left_id = vocab.find(left);
-    const auto right_id = vocab.find(right);
-    const auto joined_id = vocab.find(joined);
-    if (!left_id || !right_id || !joined_id) {
-      return node.error("entry {} is '{}' + '{}', but '{}' is not in the vocabulary", i, left, right,
-                        !left_id    ? left
-                        : !right_id ? right
-                                    : std::string_view(joined));
+    if (!reader.add(left, right)) {
+      return missing();
     }
-    table.add(*left_id, *right_id, *joined_id);
     ++i;
   }
-  return table;
+  return reader.done() ? Result<MergeTable>(reader.take()) : missing();
 }
 
 /// Dropout is for training: only none of it gives the same ids twice.
@@ -139,8 +135,9 @@ Status check_bytes(const JsonNode& model, PipelineSpec& spec, const BpeOptions& 
 bool leave_bytes(PipelineSpec& spec, const BpeOptions& options) {
   const auto is_byte_level = [](const auto& step) { return std::holds_alternative<ByteLevelStep>(step); };
   const auto n_steps = std::count_if(spec.pre_tokenizer.begin(), spec.pre_tokenizer.end(), is_byte_level);
-  if (n_steps != 1 || !is_byte_level(spec.pre_tokenizer.back()) || missing_byte_character(*spec.vocab) ||
-      options.byte_fallback || !options.continuing_prefix.empty() || !options.word_suffix.empty()) {
+  const bool has_unknown_bytes = (options.unk_id || options.byte_fallback) && missing_byte_character(*spec.vocab);
+  const bool has_parts = !options.continuing_prefix.empty() || !options.word_suffix.empty();
+  if (n_steps != 1 || !is_byte_level(spec.pre_tokenizer.back()) || has_unknown_bytes || has_parts) {
     return false;
   }
   std::get<ByteLevelStep>(spec.pre_tokenizer.back()).raw = true;

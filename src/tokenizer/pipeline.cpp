@@ -26,7 +26,7 @@ Pipeline::Pipeline(PipelineSpec spec) : spec_(std::move(spec)) {
     const std::string looked_for = token.normalized ? normalize(spec_.normalizer, token.content) : token.content;
     tokens_[static_cast<std::size_t>(token.id)] = {static_cast<int>(i), token.special, specials.contains(looked_for)};
     (token.normalized ? normalized_finder_ : raw_finder_).add(looked_for, token);
-    shown_.push_back(looked_for);
+    shown_.push_back(token.spelled.empty() ? looked_for : token.spelled);
     added_ids_.emplace(token.content, token.id);
   }
   for (const PreTokenizeStep& step : spec_.pre_tokenizer) {
@@ -63,7 +63,11 @@ void Pipeline::mark_controls() {
 
 std::string_view Pipeline::text_of(std::int32_t id) const {
   const int added = tokens_[static_cast<std::size_t>(id)].added;
-  return added >= 0 ? std::string_view(spec_.added[static_cast<std::size_t>(added)].content) : spec_.vocab->text(id);
+  if (added < 0) {
+    return spec_.vocab->text(id);
+  }
+  const AddedToken& token = spec_.added[static_cast<std::size_t>(added)];
+  return token.spelled.empty() ? token.content : token.spelled;
 }
 
 std::vector<Section> Pipeline::find_added(const AddedTokenFinder& finder, std::string_view text,

@@ -39,7 +39,7 @@ bool Vocab::add(std::int32_t id, std::string_view text, bool findable) {
   if (findable && slots_[slot].id >= 0) {
     return false;
   }
-  entries_[static_cast<std::size_t>(id)] = {text_.size(), static_cast<std::uint32_t>(text.size()), true};
+  entries_[static_cast<std::size_t>(id)] = {text_.size(), static_cast<std::uint32_t>(text.size()), true, findable};
   text_.insert(text_.end(), text.begin(), text.end());
   if (findable) {
     slots_[slot] = {check_of(hash), id};
@@ -48,24 +48,12 @@ bool Vocab::add(std::int32_t id, std::string_view text, bool findable) {
   return true;
 }
 
-std::optional<std::int32_t> Vocab::find(std::string_view text) const {
+std::optional<std::int32_t> Vocab::find(std::string_view text, std::uint64_t hash) const {
   if (text.size() > longest_) {
     return std::nullopt;
   }
-  const std::int32_t id = slots_[slot_of(text, hash_text(text))].id;
+  const std::int32_t id = slots_[slot_of(text, hash)].id;
   return id < 0 ? std::nullopt : std::optional(id);
-}
-
-std::string_view Vocab::text(std::int32_t id) const {
-  if (!has(id)) {
-    return {};
-  }
-  const Entry& entry = entries_[static_cast<std::size_t>(id)];
-  return {text_.data() + entry.offset, entry.length};
-}
-
-bool Vocab::has(std::int32_t id) const {
-  return id >= 0 && id < size() && entries_[static_cast<std::size_t>(id)].used;
 }
 
 }  // namespace llorch
