@@ -40,7 +40,8 @@ constexpr std::uint64_t pack(std::uint32_t at, std::uint32_t limit) {
   return std::uint64_t{limit} << 32 | at;
 }
 
-/// Memory for what is known, at most; then it is forgotten, which costs time only.
+/// Memory for what is known, at most; then it is forgotten, which costs time only. (Loops that may go round without
+/// consuming anything need what is known: there the attempt fails.)
 constexpr std::size_t kMaxMemoBytes = std::size_t{256} << 20;
 constexpr std::size_t kMaxEnds = std::size_t{1} << 21;
 /// Branches on the way, at most: an attempt that needs more fails.
@@ -76,8 +77,7 @@ class Matcher {
       : p_(program), text_(text), size_(static_cast<std::uint32_t>(text.size())), s_(state) {
     s_.branches.clear();
     s_.runs.assign(static_cast<std::size_t>(p_.n_caches), {});
-    const std::size_t kinds = 1 + (p_.has_groups ? 1u : 0u) + (p_.has_null_loops ? 1u : 0u);
-    s_.memo.reset(static_cast<std::size_t>(p_.n_memo) * kinds, text.size());
+    forget_all();
     s_.ends.clear();
   }
 
@@ -149,13 +149,17 @@ class Matcher {
   void jump(std::int32_t pc) { pc_ = static_cast<std::uint32_t>(pc); }
   void push(std::uint64_t rest) { s_.branches.push_back({pc_, at_, rest}); }
 
+  void forget_all() {
+    const std::size_t kinds = 1 + (p_.has_groups ? 1u : 0u) + (p_.has_null_loops ? 1u : 0u);
+    s_.memo.reset(static_cast<std::size_t>(p_.n_memo) * kinds, text_.size());
+  }
+  bool is_full() const { return s_.memo.size_bytes() > kMaxMemoBytes; }
   bool failed(const RegexInst& inst, std::uint32_t at) const {
     return s_.memo.get(static_cast<std::size_t>(inst.memo), at);
   }
   void set_failed(const RegexInst& inst, std::uint32_t at) {
-    if (s_.memo.size_bytes() > kMaxMemoBytes && !p_.has_null_loops) {
-      const std::size_t kinds = 1 + (p_.has_groups ? 1u : 0u);
-      s_.memo.reset(static_cast<std::size_t>(p_.n_memo) * kinds, text_.size());
+    if (is_full() && !p_.has_null_loops) {
+      forget_all();
     }
     s_.memo.set(static_cast<std::size_t>(inst.memo), at);
   }
@@ -193,7 +197,8 @@ std::optional<std::uint32_t> Matcher<State>::match_at(std::uint32_t start) {
       end = at_;
       break;
     }
-    if (s_.branches.size() > kMaxBranches || (visit(inst) == Step::fail && !resume())) {
+    const bool too_much = s_.branches.size() > kMaxBranches || (p_.has_null_loops && is_full());
+    if (too_much || (visit(inst) == Step::fail && !resume())) {
       break;
     }
   }
@@ -205,6 +210,9 @@ std::optional<std::uint32_t> Matcher<State>::match_at(std::uint32_t start) {
     }
   }
   s_.branches.clear();
+  if (is_full()) {
+    forget_all();
+  }
   return end;
 }
 

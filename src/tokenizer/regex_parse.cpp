@@ -218,7 +218,8 @@ Result<int> RegexParser::flags_group(int depth) {
         flags.extended = on;
         break;
       default:
-        return error("the group '(?{}' is not supported", peek());
+        return error("the group '(?{}' is not supported",
+                     text_.substr(at_, static_cast<std::size_t>(decode_utf8(text_.substr(at_)).length)));
     }
   }
   if (done()) {
