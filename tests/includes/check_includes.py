@@ -12,13 +12,14 @@ ALLOWED = {
     "quant": ["base"],
     "sampling": ["base"],
     "checkpoint": ["base", "quant"],
-    "tokenizer": ["base", "quant", "checkpoint"],
+    "jinja": ["base"],
+    "tokenizer": ["base", "quant", "checkpoint", "jinja"],
     "model": ["base", "quant", "checkpoint"],
     "backend": ["base", "quant", "checkpoint", "model", "sampling"],
-    "engine": ["base", "quant", "checkpoint", "model", "sampling", "tokenizer", "backend"],
-    "server": ["base", "quant", "checkpoint", "model", "sampling", "tokenizer", "backend", "engine"],
-    "worker": ["base", "quant", "checkpoint", "model", "sampling", "tokenizer", "backend", "engine", "server"],
-    "cli": ["base", "quant", "checkpoint", "model", "sampling", "tokenizer", "backend", "engine", "server", "worker"],
+    "engine": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend"],
+    "server": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine"],
+    "worker": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine", "server"],
+    "cli": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine", "server", "worker"],
 }
 INTRINSICS = re.compile(r"^(\w*mmintrin|immintrin|x86intrin|arm_neon|arm_sve|cpuid)\.h$")
 CUDA = re.compile(r"^(cuda\w*|cublas\w*|cub/.*|thrust/.*|nccl|nvtx3?/.*|cuda/.*|mma|cooperative_groups)(\.h|\.hpp|\.cuh)?$")

@@ -1,0 +1,13 @@
+// The two ways in which Python formats text: "%s" % value and "{}".format(value).
+#pragma once
+
+#include "jinja/runtime.h"
+
+namespace llorch::jinja {
+
+/// format % arguments: a tuple is many arguments, a dict gives %(name)s.
+Text percent_format(Runtime& runtime, const Text& format, const Value& arguments);
+/// format.format(...), attributes and items in fields included; what starts with '_' is refused as in Jinja's sandbox.
+Text brace_format(Runtime& runtime, const Text& format, const Arguments& arguments);
+
+}  // namespace llorch::jinja
