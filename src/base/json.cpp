@@ -36,48 +36,66 @@ int nesting_depth(std::string_view text) {
   return deepest;
 }
 
-/// Parser callback that remembers the keys of every open object and reports the first duplicate.
-class DuplicateKeys {
+/// Parser callback that remembers the keys of every open object and reports the first duplicate, and the first object
+/// with more than `limit` of them (what is over it is not kept: an ordered object looks for a key in linear time).
+template <class Json>
+class Keys {
  public:
-  bool operator()(int /*depth*/, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start) {
+  explicit Keys(std::size_t limit) : limit_(limit) {}
+  bool operator()(int /*depth*/, typename Json::parse_event_t event, Json& value) {
+    using Event = typename Json::parse_event_t;
+    if (event == Event::object_start) {
       open_.emplace_back();
-    } else if (event == json::parse_event_t::object_end) {
+    } else if (event == Event::object_end) {
       open_.pop_back();
-    } else if (event == json::parse_event_t::key) {
-      auto key = value.get<std::string>();
-      if (!open_.back().insert(key).second && duplicate_.empty()) {
-        duplicate_ = "'" + key + "'";
+    } else if (event == Event::key) {
+      auto key = value.template get<std::string>();
+      if (!open_.back().insert(key).second && fault_.empty()) {
+        fault_ = fmt::format("key '{}' occurs twice in one object", key);
+      }
+      if (open_.back().size() > limit_) {
+        fault_ = fault_.empty() ? fmt::format("an object with more than {} keys", limit_) : fault_;
+        return false;
       }
     }
     return true;
   }
-  const std::string& duplicate() const { return duplicate_; }
+  const std::string& fault() const { return fault_; }
 
  private:
+  std::size_t limit_;
   std::vector<std::set<std::string>> open_;
-  std::string duplicate_;
+  std::string fault_;
 };
 
-}  // namespace
-
-Result<json> parse_json(std::string_view text, std::string_view what) {
+template <class Json>
+Result<Json> parse(std::string_view text, std::string_view what, std::size_t key_limit) {
   if (const int depth = nesting_depth(text); depth > kMaxJsonDepth) {
     return errorf(ErrorCode::invalid_argument, "{}: JSON nested {} deep, the limit is {}", what, depth, kMaxJsonDepth);
   }
-  DuplicateKeys keys;
+  Keys<Json> keys(key_limit);
   try {
-    json value = json::parse(text.begin(), text.end(), std::ref(keys));
-    if (!keys.duplicate().empty()) {
-      return errorf(ErrorCode::invalid_argument, "{}: key {} occurs twice in one object", what, keys.duplicate());
+    Json value = Json::parse(text.begin(), text.end(), std::ref(keys));
+    if (!keys.fault().empty()) {
+      return errorf(ErrorCode::invalid_argument, "{}: {}", what, keys.fault());
     }
     return value;
-  } catch (const json::exception& e) {
+  } catch (const typename Json::exception& e) {
     const std::string_view why = e.what();  // "[json.exception.parse_error.101] parse error at line 1 ..."
     const std::size_t name = why.find("] ");
     return errorf(ErrorCode::invalid_argument, "{}: not valid JSON: {}", what,
                   name == std::string_view::npos ? why : why.substr(name + 2));
   }
+}
+
+}  // namespace
+
+Result<json> parse_json(std::string_view text, std::string_view what) {
+  return parse<json>(text, what, std::string_view::npos);
+}
+
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view what) {
+  return parse<nlohmann::ordered_json>(text, what, kMaxOrderedKeys);
 }
 
 std::string dump_json(const json& value) {

@@ -16,6 +16,7 @@
 
 #include "base/mmap.h"
 #include "base/result.h"
+#include "checkpoint/chat_files.h"
 #include "checkpoint/metadata.h"
 #include "quant/formats.h"
 
@@ -40,11 +41,11 @@ enum class Container { gguf, safetensors };
 class Checkpoint {
  public:
   Container container = Container::gguf;
-  std::string path;                                    // as the user gave it
-  Metadata metadata;                                   // GGUF keys, or config.json flattened with '.'
-  std::map<std::string, Tensor, std::less<>> tensors;  // by name in the file
-  std::string tokenizer_json_path;                     // SafeTensors only; empty when the directory has none
-  std::string chat_template;  // empty: none (GGUF key, tokenizer_config.json or chat_template.jinja)
+  std::string path;                                         // as the user gave it
+  Metadata metadata;                                        // GGUF keys, or config.json flattened with '.'
+  std::map<std::string, Tensor, std::less<>> tensors;       // by name in the file
+  std::string tokenizer_json_path;                          // SafeTensors only; empty when the directory has none
+  ChatFiles chat;                                           // templates, not parsed yet
   std::vector<std::shared_ptr<const MappedFile>> files;     // keeps every span above alive
   std::vector<std::shared_ptr<const std::string>> strings;  // storage of MetaArray strings that are not in a mapping
 

@@ -188,7 +188,7 @@ Result<Checkpoint> to_checkpoint(Part part, const std::string& path) {
   checkpoint.container = Container::gguf;
   checkpoint.path = path;
   checkpoint.metadata = std::move(part.metadata);
-  LL_ASSIGN(checkpoint.chat_template, checkpoint.metadata.string_or("tokenizer.chat_template", ""));
+  LL_ASSIGN(checkpoint.chat, gguf_chat_files(checkpoint.metadata));
   LL_TRY(add_tensors(std::move(part.tensors), checkpoint));
   return checkpoint;
 }

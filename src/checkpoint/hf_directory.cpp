@@ -118,36 +118,6 @@ Status add_indexed_shards(const std::string& directory, const FileAccess& access
   return {};
 }
 
-/// tokenizer_config.json holds one template, or a list of named ones of which "default" is taken.
-std::string template_in(const json& config) {
-  const auto found = config.find("chat_template");
-  if (found == config.end()) {
-    return {};
-  }
-  if (found->is_string()) {
-    return found->get<std::string>();
-  }
-  for (const json& item : found->is_array() ? *found : json::array()) {
-    if (item.is_object() && item.contains("name") && item["name"] == "default" && item.contains("template") &&
-        item["template"].is_string()) {
-      return item["template"].get<std::string>();
-    }
-  }
-  return {};
-}
-
-Result<std::string> read_chat_template(const std::string& directory) {
-  if (const std::string path = directory + "/chat_template.jinja"; exists(path)) {
-    LL_ASSIGN(const auto file, open_text(path));
-    return std::string(as_text(*file));
-  }
-  if (const std::string path = directory + "/tokenizer_config.json"; exists(path)) {
-    LL_ASSIGN(const json config, open_json_object(path));
-    return template_in(config);
-  }
-  return std::string();
-}
-
 }  // namespace
 
 Result<Checkpoint> open_safetensors(const std::string& directory, const FileAccess& access) {
@@ -170,7 +140,7 @@ Result<Checkpoint> open_safetensors(const std::string& directory, const FileAcce
   if (const std::string path = directory + "/tokenizer.json"; exists(path)) {
     checkpoint.tokenizer_json_path = path;
   }
-  LL_ASSIGN(checkpoint.chat_template, read_chat_template(directory));
+  LL_ASSIGN(checkpoint.chat, hf_chat_files(directory));
   return checkpoint;
 }
 

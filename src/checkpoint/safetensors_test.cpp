@@ -122,14 +122,28 @@ TEST(HfDirectory, ReadsShardsByTheIndex) {
   EXPECT_EQ(checkpoint->files.size(), 2u);
   EXPECT_EQ(checkpoint->find("b")->file, folder / "s2.safetensors");
   EXPECT_EQ(checkpoint->tokenizer_json_path, folder / "tokenizer.json");
-  EXPECT_EQ(checkpoint->chat_template, "{{ one }}");
+  EXPECT_EQ(checkpoint->chat.find("default")->text, "{{ one }}");
   EXPECT_EQ((*checkpoint->metadata.strings("architectures"))[0], "X");
 
   write_file(folder / "tokenizer_config.json",
-             R"({"chat_template":[{"name":"tool","template":"t"},{"name":"default","template":"d"}]})");
-  EXPECT_EQ(open_checkpoint(folder.path())->chat_template, "d");
+             R"({"chat_template":[{"name":"tool_use","template":"t"},{"name":"default","template":"d"}],
+                 "bos_token":"<s>","eos_token":{"content":"</s>"},"pad_token":null})");
+  checkpoint = open_checkpoint(folder.path());
+  EXPECT_EQ(checkpoint->chat.find("default")->text, "d");
+  EXPECT_EQ(checkpoint->chat.find("tool_use")->text, "t");
+  const std::vector<std::pair<std::string, std::string>> texts = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  EXPECT_EQ(checkpoint->chat.token_texts, texts);
+
   write_file(folder / "chat_template.jinja", "{{ file }}");
-  EXPECT_EQ(open_checkpoint(folder.path())->chat_template, "{{ file }}");
+  std::filesystem::create_directory(folder / "additional_chat_templates");
+  write_file(folder / "additional_chat_templates/rag.jinja", "r");
+  checkpoint = open_checkpoint(folder.path());
+  EXPECT_EQ(checkpoint->chat.find("default")->text, "{{ file }}");
+  EXPECT_EQ(checkpoint->chat.find("rag")->text, "r");
+  EXPECT_EQ(checkpoint->chat.find("tool_use")->text, "t");
+
+  write_file(folder / "tokenizer_config.json", R"({"chat_template":[{"name":"x"}]})");
+  expect_not_opened(folder, {"tokenizer_config.json", "chat_template[0]", "template"});
 }
 
 TEST(HfDirectory, RefusesBadIndexes) {

@@ -70,7 +70,9 @@ EngineOptions engine_options(const LoadedModel& model) {
 }  // namespace
 
 Result<std::vector<std::int32_t>> chat_ids(const LoadedModel& model, const std::vector<ChatMessage>& messages) {
-  auto ids = encode_chat(*model.tokenizer, model.files.checkpoint->chat_template, messages);
+  ChatInput input;
+  input.messages = to_json(messages);
+  auto ids = model.chat.encode(*model.tokenizer, input, local_now());
   if (!ids.ok() && ids.error().code == ErrorCode::unsupported) {
     return Error{ErrorCode::unsupported, ids.error().message + " (a PROMPT with --raw)"};
   }

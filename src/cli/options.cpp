@@ -153,6 +153,9 @@ Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOp
   if (model.tokenizer != nullptr) {
     note_warnings(*model.tokenizer);
   }
+  for (const std::string& problem : model.chat.problems()) {
+    note("warning: " + printable(problem, kWarningBytes));
+  }
   return model;
 }
 

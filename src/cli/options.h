@@ -26,6 +26,7 @@ Verb add_run(CLI::App& root);
 Verb add_logits(CLI::App& root);
 Verb add_tokenize(CLI::App& root);
 Verb add_detokenize(CLI::App& root);
+Verb add_render(CLI::App& root);
 Verb add_inspect(CLI::App& root);
 Verb add_devices(CLI::App& root);
 Verb add_bench(CLI::App& root);

@@ -20,6 +20,7 @@ struct RunArgs {
   std::string prompt;
   std::string system;
   std::string tokens;
+  std::string chat_template;
   bool raw = false;
   bool parse_special = false;
   bool print_ids = false;
@@ -98,7 +99,9 @@ void print_stats(const Answer& answer) {
 
 Status run(const RunArgs& args) {
   LL_TRY(check_args(args));
-  LL_ASSIGN(LoadedModel model, load(args.model, args.device));
+  LoadOptions options;
+  options.chat_template = args.chat_template;
+  LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
   if (model.tokenizer == nullptr) {
     return errorf(ErrorCode::model_file, "'{}' has no tokenizer", args.model);
   }
@@ -125,6 +128,7 @@ Verb add_run(CLI::App& root) {
   args->model_given = app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku (the default)");
   args->prompt_given = app->add_option("PROMPT", args->prompt, "goes through the model's chat template");
   app->add_option("--system", args->system, "system message of the conversation");
+  app->add_option("--chat-template", args->chat_template, "a template's file, in place of the model's");
   app->add_flag("--raw", args->raw,
                 "no chat template: the prompt as it is, with BOS as the file says; prints the continuation alone");
   app->add_flag("--parse-special", args->parse_special, "with --raw: text of control tokens becomes those tokens");

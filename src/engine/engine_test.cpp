@@ -15,6 +15,15 @@ class Letters : public Tokenizer {
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions&) const override {
     return {text.begin(), text.end()};
   }
+  std::vector<std::int32_t> encode_segments(std::span<const TextSegment> segments,
+                                            const EncodeOptions& options) const override {
+    std::vector<std::int32_t> ids;
+    for (const TextSegment& segment : segments) {
+      const auto more = encode(segment.text, options);
+      ids.insert(ids.end(), more.begin(), more.end());
+    }
+    return ids;
+  }
   Result<std::string> decode(std::span<const std::int32_t> ids, bool) const override {
     std::string text;
     for (const std::int32_t id : ids) {
@@ -30,6 +39,7 @@ class Letters : public Tokenizer {
   std::string_view kind() const override { return "test"; }
   std::optional<std::int32_t> bos_id() const override { return {}; }
   bool is_special(std::int32_t id) const override { return id == 26; }
+  bool is_control(std::int32_t id) const override { return is_special(id); }
   std::span<const std::int32_t> end_ids() const override { return ends_; }
   std::optional<std::int32_t> find(std::string_view) const override { return {}; }
 

@@ -73,6 +73,15 @@ Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::stri
   return {};
 }
 
+/// The model's templates, or the one that the user names; what they call bos_token stays the model's.
+Result<ChatTemplates> load_chat(ChatFiles files, const std::string& path) {
+  if (!path.empty()) {
+    LL_ASSIGN(ChatFiles own, ChatTemplates::read_file(path));
+    files.templates = std::move(own.templates);
+  }
+  return ChatTemplates(files);
+}
+
 /// Reads a model that was found good into memory; `progress` is told the share that was read.
 Result<ModelFiles> read_model(const std::string& path, std::int64_t free_bytes,
                               const std::function<void(double)>& progress) {
@@ -138,6 +147,7 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
     LL_ASSIGN(model.tokenizer, make_tokenizer(checkpoint));
     LL_TRY(check_vocab(*model.tokenizer, model.plan, path));
   }
+  LL_ASSIGN(model.chat, load_chat(checkpoint.chat, options.chat_template));
   report(kTokenizer);
   LL_ASSIGN(model.weights, bind_weights(*planned.source, model.plan));
   report(kChecked);

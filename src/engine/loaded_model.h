@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "model/plan.h"
 #include "model/weights.h"
+#include "tokenizer/chat.h"
 #include "tokenizer/tokenizer.h"
 
 namespace llorch {
@@ -39,6 +40,7 @@ struct LoadOptions {
   bool need_tokenizer = true;  // false: a model without one is fine, and none is made
   /// The files are read into memory of our own: what happens to them later changes nothing. false: mapped.
   bool copy_files = false;
+  std::string chat_template;             // a file that is used in place of the model's templates; empty: the model's
   std::function<void(double)> progress;  // 0..1, never falling, while the model is loaded; may be empty
 };
 
@@ -47,6 +49,7 @@ struct LoadedModel {
   Plan plan;
   std::unique_ptr<WeightSource> weights;
   std::unique_ptr<Tokenizer> tokenizer;  // null without LoadOptions::need_tokenizer
+  ChatTemplates chat;                    // empty where the model has none
   std::unique_ptr<Backend> backend;      // verified and loaded
   int context = 0;
   bool context_lowered = false;

@@ -1,6 +1,7 @@
 // JSON <-> values: json.dumps as transformers calls it, and variables that come from outside.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -9,8 +10,8 @@
 namespace llorch::jinja {
 
 struct JsonStyle {
-  Value indent;                // none, a number of spaces, or a string
-  std::string item_separator;  // empty: Python's default, ", " without indent and "," with
+  Value indent;                               // none, a number of spaces, or a string
+  std::optional<std::string> item_separator;  // nothing: ", " without indent and "," with
   std::string key_separator = ": ";
   bool sort_keys = false;
   bool ensure_ascii = false;

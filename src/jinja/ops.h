@@ -38,6 +38,9 @@ bool contains(Runtime& runtime, const Value& container, const Value& item);
 std::size_t hash_of(const Value& key);  // throws on what cannot be a key: lists, dicts
 bool equal_keys(const Value& a, const Value& b);
 
+/// Offset of `needle` in `text` from `begin`; npos when it is not there. Linear.
+std::size_t find_bytes(std::string_view text, std::string_view needle, std::size_t begin);
+
 // containers.
 /// len(value); throws when it has none.
 std::int64_t length_of(Runtime& runtime, const Value& value);

@@ -21,7 +21,6 @@ struct Limits {
 };
 
 inline constexpr std::size_t kBytesPerStep = 32;
-inline constexpr int kMaxValueDepth = 100;           // lists in lists
 inline constexpr unsigned kMaxIntegerBits = 14'000;  // about the 4,300 digits that Python prints
 
 class Runtime {
@@ -56,8 +55,8 @@ class Runtime {
   Value dict() { return {Kind::dict, new DictObject(heap_)}; }
   Value big(BigInt value);  // a plain integer when it fits
   Value undefined(std::string message) { return {Kind::undefined, new UndefinedObject(heap_, std::move(message))}; }
-  Value generator(GeneratorObject::Produce produce) {
-    return {Kind::generator, new GeneratorObject(heap_, std::move(produce))};
+  Value generator(const Value& source, GeneratorObject::Produce produce) {
+    return {Kind::generator, new GeneratorObject(heap_, std::move(produce), source)};
   }
   Value space();
 

@@ -2,10 +2,11 @@
 // numbers are inside, everything else is a counted object that was paid for from the render's Heap.
 #pragma once
 
+#include <atomic>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,9 @@
 #include "jinja/text.h"
 
 namespace llorch::jinja {
+
+/// Deepest nesting of values in values.
+inline constexpr int kMaxValueDepth = 100;
 
 using BigInt = boost::multiprecision::cpp_int;
 
@@ -57,7 +61,9 @@ class Heap {
   std::size_t limit_;
 };
 
-/// Counted by Value; one thread.
+class Value;
+
+/// Counted by Value.
 class Object {
  public:
   Object(Heap& heap, std::size_t bytes) : heap_(&heap) { pay(bytes + kOverhead); }
@@ -65,22 +71,22 @@ class Object {
   Object& operator=(const Object&) = delete;
   virtual ~Object() { heap_->give(paid_); }
   Heap& heap() const { return *heap_; }
+  /// How deep values lie in values; set by what holds some.
+  int depth = 0;
   void pay(std::size_t bytes) {
     heap_->take(bytes);
     paid_ += bytes;
   }
+  /// Raises `depth` above that of `parts`; fails over kMaxValueDepth, so that walks over values may recurse.
+  void set_depth(std::span<const Value> parts);
 
  private:
   friend class Value;
   static constexpr std::size_t kOverhead = 64;
   Heap* heap_;
   std::size_t paid_ = 0;
-  std::uint32_t refs_ = 0;
+  std::atomic<std::uint32_t> refs_ = 0;  // the constants of a template are shared by all who render it
 };
-
-struct StringObject;
-struct ListObject;
-struct DictObject;
 
 class Value {
  public:
@@ -134,11 +140,11 @@ class Value {
   bool is_object() const { return kind_ >= Kind::string || kind_ == Kind::big || kind_ == Kind::undefined; }
   void keep() {
     if (is_object() && bits_.object != nullptr) {
-      ++bits_.object->refs_;
+      bits_.object->refs_.fetch_add(1, std::memory_order_relaxed);
     }
   }
   void release() {
-    if (is_object() && bits_.object != nullptr && --bits_.object->refs_ == 0) {
+    if (is_object() && bits_.object != nullptr && bits_.object->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       delete bits_.object;
     }
   }
@@ -174,16 +180,16 @@ struct StringObject : Object {
   /// In characters, as Python counts them; found out once.
   std::size_t length() const;
   Text text;
+  bool markup = false;  // came out of escape or safe: escape leaves it alone
 
  private:
-  mutable std::size_t length_ = std::string::npos;
+  mutable std::atomic<std::size_t> length_ = std::string::npos;
 };
 
-/// Lists and tuples; nesting is limited, so that walks over values may recurse.
+/// Lists and tuples.
 struct ListObject : Object {
   ListObject(Heap& heap, std::vector<Value> values);
   std::vector<Value> items;
-  int depth = 1;
   const char* const* names = nullptr;  // of a named tuple's fields, ended by nullptr
 };
 
@@ -197,7 +203,6 @@ struct DictObject : Object {
   /// Replaces the value of an equal key, whose place and first spelling stay.
   void set(const Value& key, Value value);
   std::vector<std::pair<Value, Value>> entries;
-  int depth = 1;
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
@@ -207,7 +212,9 @@ struct DictObject : Object {
 
 enum class DictPart : std::uint8_t { keys, values, items };
 struct ViewObject : Object {
-  ViewObject(Heap& heap, Value d, DictPart p) : Object(heap, sizeof(*this)), dict(std::move(d)), part(p) {}
+  ViewObject(Heap& heap, Value d, DictPart p) : Object(heap, sizeof(*this)), dict(std::move(d)), part(p) {
+    set_depth({&dict, 1});
+  }
   Value dict;
   DictPart part;
 };
@@ -224,7 +231,11 @@ class Runtime;
 /// What map, select and their like give: computed when it is first walked, and empty after that.
 struct GeneratorObject : Object {
   using Produce = std::function<std::vector<Value>(Runtime&)>;
-  GeneratorObject(Heap& heap, Produce p) : Object(heap, sizeof(*this) + 64), produce(std::move(p)) {}
+  /// `source` is what it will walk.
+  GeneratorObject(Heap& heap, Produce p, const Value& source)
+      : Object(heap, sizeof(*this) + 64), produce(std::move(p)) {
+    set_depth({&source, 1});
+  }
   std::vector<Value> take(Runtime& runtime);
   Produce produce;
 };
@@ -252,20 +263,26 @@ struct FunctionObject : Object {
 /// A method that was looked up but not called yet.
 struct MethodObject : Object {
   MethodObject(Heap& heap, Value s, std::string n)
-      : Object(heap, sizeof(*this) + n.size()), self(std::move(s)), name(std::move(n)) {}
+      : Object(heap, sizeof(*this) + n.size()), self(std::move(s)), name(std::move(n)) {
+    set_depth({&self, 1});
+  }
   Value self;
   std::string name;
 };
 
 struct CyclerObject : Object {
   CyclerObject(Heap& heap, std::vector<Value> v)
-      : Object(heap, sizeof(*this) + v.size() * sizeof(Value)), items(std::move(v)) {}
+      : Object(heap, sizeof(*this) + v.size() * sizeof(Value)), items(std::move(v)) {
+    set_depth(items);
+  }
   std::vector<Value> items;
   std::size_t next = 0;
 };
 
 struct JoinerObject : Object {
-  JoinerObject(Heap& heap, Value s) : Object(heap, sizeof(*this)), separator(std::move(s)) {}
+  JoinerObject(Heap& heap, Value s) : Object(heap, sizeof(*this)), separator(std::move(s)) {
+    set_depth({&separator, 1});
+  }
   Value separator;
   bool used = false;
 };

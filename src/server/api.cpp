@@ -17,12 +17,17 @@ constexpr std::size_t kMaxCancelBytes = 4 << 10;
 
 const HttpHeaders kJsonHeaders = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
 
+bool is_text_path(std::string_view path) {
+  return path == "/tokenize" || path == "/detokenize" || path == "/apply-template";
+}
+
 /// The one method that a path takes; nullptr for an unknown path.
 const char* method_of(std::string_view path) {
   if (path == "/health" || path == "/metrics" || path.starts_with(kTracePrefix)) {
     return "GET";
   }
-  return path == "/execute" || path == "/cancel" || path == "/shutdown" ? "POST" : nullptr;
+  const bool known = path == "/execute" || path == "/cancel" || path == "/shutdown" || is_text_path(path);
+  return known ? "POST" : nullptr;
 }
 
 int hex_digit(char c) {
@@ -65,9 +70,10 @@ Api::~Api() {
   timers_.stop();  // it may be ending a job just now
 }
 
-void Api::ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine) {
+void Api::ready(ModelInfo info, const Tokenizer& tokenizer, const ChatTemplates& chat, EngineThread& engine) {
   info_ = std::move(info);
   tokenizer_ = &tokenizer;
+  chat_ = &chat;
   engine_ = &engine;
   state_ = State::healthy;
 }
@@ -127,6 +133,9 @@ void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
       parse(http, writer);
       --parsing_;
     });
+  } else if (is_text_path(request.path)) {
+    TaskThread& thread = request.body.size() > kLongBodyBytes ? prepare_long_ : prepare_;
+    thread.post([this, http = std::move(request), writer] { text(http, *writer); });
   } else if (request.path == "/cancel") {
     // Behind the requests that came before: a client may cancel what it has only just sent.
     parse_.post([this, http = std::move(request), writer] { cancel(http, *writer); });

@@ -21,8 +21,12 @@
 #include "server/request_trace.h"
 #include "server/task_thread.h"
 #include "server/timers.h"
+#include "tokenizer/chat.h"
 
 namespace llorch {
+
+/// Bodies from this size on are prepared on a thread of their own.
+inline constexpr std::size_t kLongBodyBytes = 64 << 10;
 
 /// What clients may know of the loaded model.
 struct ModelInfo {
@@ -30,7 +34,6 @@ struct ModelInfo {
   std::string backend;         // "cpu:avx512"
   std::string quant_kind;      // the format that holds most of the model's bytes: "Q4_K"
   std::string tokenizer_kind;  // "gguf-bpe"
-  std::string chat_template;   // empty: none
   std::int64_t model_bytes = 0;
   int vocab = 0;
   int context = 0;
@@ -60,8 +63,8 @@ class Api {
   void handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer);
   /// 0..1 of the model is loaded.
   void set_progress(double progress) { progress_ = progress; }
-  /// The model is loaded. `tokenizer` and `engine` must outlive this object.
-  void ready(ModelInfo info, const Tokenizer& tokenizer, EngineThread& engine);
+  /// The model is loaded. `tokenizer`, `chat` and `engine` must outlive this object.
+  void ready(ModelInfo info, const Tokenizer& tokenizer, const ChatTemplates& chat, EngineThread& engine);
   /// Whether everything the model needs is on its device, as of the last check.
   void set_resident(bool resident) { resident_ = resident; }
   /// Looks for that again every `interval`; `backend` must outlive this object.
@@ -77,6 +80,10 @@ class Api {
   void metrics_text(ResponseWriter& writer);
   void trace(const std::string& path, ResponseWriter& writer) const;
   void cancel(const HttpRequest& request, ResponseWriter& writer);
+  void text(const HttpRequest& http, ResponseWriter& writer) const;
+  void tokenize(std::string_view body, ResponseWriter& writer) const;
+  void detokenize(std::string_view body, ResponseWriter& writer) const;
+  void apply_template(std::string_view body, ResponseWriter& writer) const;
   void parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer);
   void prepare(Execution& execution);
   bool encode(Execution& execution) const;
@@ -94,6 +101,7 @@ class Api {
   // Written before state_ leaves `loading`, read after.
   ModelInfo info_;
   const Tokenizer* tokenizer_ = nullptr;
+  const ChatTemplates* chat_ = nullptr;
   EngineThread* engine_ = nullptr;
   Metrics metrics_;
   TraceStore traces_;

@@ -10,8 +10,6 @@
 namespace llorch {
 namespace {
 
-constexpr std::size_t kLongBodyBytes = 64 << 10;
-
 AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) {
   if (!request.stream) {
     return AnswerFormat::single;
@@ -22,11 +20,7 @@ AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) 
 
 /// What is logged of a prompt, where prompts are asked for.
 std::string shown_prompt(const ExecuteRequest& request) {
-  std::string text = request.prompt;
-  for (const ChatMessage& message : request.messages) {
-    text += fmt::format("[{}] {}\n", message.role, message.content);
-  }
-  return text;
+  return request.chat ? request.chat->messages : request.prompt;
 }
 
 }  // namespace
@@ -56,7 +50,9 @@ void Api::refuse(ResponseWriter& writer, Jobs::Refused why, const std::string& j
 
 /// On the parser's thread.
 void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer) {
-  auto parsed = parse_execute_request(http.body, {.max_tokens = options_.max_tokens_out, .vocab = info_.vocab});
+  auto parsed = parse_execute_request(
+      http.body,
+      {.max_tokens = options_.max_tokens_out, .vocab = info_.vocab, .content_forms = chat_->content_forms()});
   if (const auto* errors = std::get_if<std::vector<FieldError>>(&parsed)) {
     metrics_.ended(Outcome::rejected);
     respond_errors(*writer, *errors);
@@ -123,12 +119,12 @@ void Api::log_accepted(const Execution& execution) {
 bool Api::encode(Execution& execution) const {
   const ExecuteRequest& body = execution.body;
   Request& request = execution.request;
-  request.continues_text = body.messages.empty();
-  if (body.messages.empty()) {
+  request.continues_text = !body.chat;
+  if (!body.chat) {
     request.prompt = tokenizer_->encode(body.prompt, {.parse_special = body.parse_special, .add_special = true});
     return true;
   }
-  Result<std::vector<std::int32_t>> ids = encode_chat(*tokenizer_, info_.chat_template, body.messages);
+  Result<std::vector<std::int32_t>> ids = chat_->encode(*tokenizer_, *body.chat, local_now());
   if (!ids.ok()) {
     const char* hint = ids.error().code == ErrorCode::unsupported ? " (the field prompt)" : "";
     execution.job->refuse({{"messages", "template", ids.error().message + hint, ""}});
@@ -141,7 +137,7 @@ bool Api::encode(Execution& execution) const {
 /// Prompt and answer must fit into the context; false when the client was told why not.
 bool Api::fit(Execution& execution) const {
   const ExecuteRequest& body = execution.body;
-  const char* field = body.messages.empty() ? "prompt" : "messages";
+  const char* field = body.chat ? "messages" : "prompt";
   const std::int64_t prompt = static_cast<std::int64_t>(execution.request.prompt.size());
   const std::int64_t room = info_.context - prompt;
   if (prompt == 0) {

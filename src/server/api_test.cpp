@@ -29,7 +29,7 @@ class Losing : public testing::Slow {
 class ApiTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    api.ready({.name = "m", .backend = "test", .tokenizer_kind = "test", .vocab = 1, .context = 2000}, tokenizer,
+    api.ready({.name = "m", .backend = "test", .tokenizer_kind = "test", .vocab = 1, .context = 2000}, tokenizer, chat,
               engine);
   }
   std::shared_ptr<Recorded> ask(const std::string& method, const std::string& path, const std::string& body = "") {
@@ -43,6 +43,7 @@ class ApiTest : public ::testing::Test {
   json health() { return json::parse(ask("GET", "/health")->body()); }
 
   Losing backend;
+  ChatTemplates chat;
   testing::Endless tokenizer;
   EngineThread engine{
       std::make_unique<Engine>(backend, tokenizer, 1, 64, EngineOptions{.context = 2000, .max_sequences = 1})};
@@ -118,7 +119,7 @@ class Waiting : public testing::Endless {
 TEST_F(ApiTest, APromptThatTakesLongHoldsUpNobody) {
   Waiting slow;
   Api other({.worker_id = "w"}, log, [] {});
-  other.ready({.name = "m", .vocab = 1, .context = 2000}, slow, engine);
+  other.ready({.name = "m", .vocab = 1, .context = 2000}, slow, chat, engine);
   const auto post = [&](const std::string& path, const std::string& body) {
     const auto answer = std::make_shared<Recorded>();
     other.handle({.method = "POST", .path = path, .headers = {}, .body = body}, answer);

@@ -10,33 +10,23 @@
 #include <vector>
 
 #include "sampling/params.h"
-#include "server/http.h"
+#include "server/fields.h"
 #include "tokenizer/chat.h"
 
 namespace llorch {
 
-struct FieldError {
-  std::string field;       // "top_p", "stop[2]"
-  std::string constraint;  // "range(0,1)"
-  std::string message;     // "must be between 0 and 1"
-  std::string value;       // as JSON, shortened
-};
-/// {"errors":[...]}
-std::string errors_body(const std::vector<FieldError>& errors);
-/// Answers 400 with them.
-void respond_errors(ResponseWriter& writer, const std::vector<FieldError>& errors);
-
 struct ExecuteLimits {
   int max_tokens = 2048;  // of an answer
   int vocab = 0;
+  ChatTemplates::ContentForms content_forms;
 };
 
 struct ExecuteRequest {
   std::string job_id;
-  std::string prompt;                 // when there are no messages
-  std::vector<ChatMessage> messages;  // empty: `prompt`
-  std::optional<int> max_tokens;      // nothing: as many as limit and context allow
-  SamplingParams sampling;            // its seed is drawn when the client gives none
+  std::string prompt;             // when there are no messages
+  std::optional<ChatInput> chat;  // nothing: `prompt`
+  std::optional<int> max_tokens;  // nothing: as many as limit and context allow
+  SamplingParams sampling;        // its seed is drawn when the client gives none
   std::vector<std::string> stop;
   bool parse_special = false;
   bool stream = true;

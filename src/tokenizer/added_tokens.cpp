@@ -27,8 +27,8 @@ bool is_single_word(std::string_view text, std::size_t begin, std::size_t end) {
   return !word_before && !word_after;
 }
 
-std::size_t strip_left(std::string_view text, std::size_t begin, std::size_t limit) {
-  while (begin > limit) {
+std::size_t strip_left(std::string_view text, std::size_t begin) {
+  while (begin > 0) {
     const Utf8Char c = character_before(text, begin);
     if (!is_white_space(c.code)) {
       break;
@@ -71,31 +71,32 @@ void AddedTokenFinder::add(std::string_view text, const AddedToken& token) {
   }
 }
 
-AddedTokenFinder::Found AddedTokenFinder::longest_at(std::string_view text) const {
+AddedTokenFinder::Found AddedTokenFinder::longest_at(std::string_view text, std::size_t at, const Allow& allow) const {
   Found found;
-  if (!begins_[static_cast<unsigned char>(text[0])]) {
+  if (!begins_[static_cast<unsigned char>(text[at])]) {
     return found;
   }
   std::uint32_t node = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = at; i < text.size(); ++i) {
     const auto child = children_.find(static_cast<std::uint64_t>(node) << 8 | static_cast<unsigned char>(text[i]));
     if (child == children_.end()) {
       break;
     }
     node = child->second;
-    if (rule_of_node_[node] >= 0) {
-      found = {i + 1, rule_of_node_[node]};
+    const int rule = rule_of_node_[node];
+    if (rule >= 0 && (!allow || allow(rules_[static_cast<std::size_t>(rule)].id, at, i + 1))) {
+      found = {i + 1 - at, rule};
     }
   }
   return found;
 }
 
-std::vector<Section> AddedTokenFinder::find(std::string_view text, bool parse_special) const {
+std::vector<Section> AddedTokenFinder::find(std::string_view text, bool parse_special, const Allow& allow) const {
   std::vector<Section> sections;
   std::size_t done = 0;
   std::size_t at = 0;
   while (at < text.size() && !rules_.empty()) {
-    const Found found = longest_at(text.substr(at));
+    const Found found = longest_at(text, at, allow);
     if (found.length == 0) {
       ++at;
       continue;
@@ -107,20 +108,27 @@ std::vector<Section> AddedTokenFinder::find(std::string_view text, bool parse_sp
     if ((rule.special && !parse_special) || (rule.single_word && !is_single_word(text, begin, end))) {
       continue;
     }
-    // White space that an earlier token took along stays with it; a token that lies inside is then text no more.
-    begin = std::max(begin, done);
-    begin = rule.lstrip ? strip_left(text, begin, done) : begin;
-    end = std::max(rule.rstrip ? strip_right(text, end) : end, begin);
+    // White space that an earlier token took along stays with it.
+    begin = rule.lstrip ? std::max(strip_left(text, begin), done) : begin;
+    end = rule.rstrip ? strip_right(text, end) : end;
     if (begin > done) {
-      sections.push_back({begin, -1});
+      sections.push_back({done, begin, -1});
     }
-    sections.push_back({end, rule.id});
+    sections.push_back({begin, end, rule.id});
     done = end;
   }
   if (done < text.size()) {
-    sections.push_back({text.size(), -1});
+    sections.push_back({done, text.size(), -1});
   }
   return sections;
+}
+
+bool is_marker(std::string_view text) {
+  const auto between = [&](char first, char last) {
+    return text.size() > 2 && text.front() == first && text.back() == last;
+  };
+  return between('<', '>') || between('[', ']') || text.find('|') != std::string_view::npos ||
+         text.find("\xEF\xBD\x9C") != std::string_view::npos;  // U+FF5C
 }
 
 }  // namespace llorch

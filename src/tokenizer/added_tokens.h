@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,8 +22,12 @@ struct AddedToken {
   bool single_word = false;  // only between characters that are not \w
 };
 
-/// A stretch of text that ends at `end`: one added token, or text (token < 0).
+/// Text that looks like a marker of chat formats ("<tool_call>", "[INST]", "<|im_end|>", "<｜end▁of▁sentence｜>").
+bool is_marker(std::string_view text);
+
+/// A stretch of text: one added token, or text (token < 0).
 struct Section {
+  std::size_t begin = 0;
   std::size_t end = 0;
   std::int32_t token = -1;
 };
@@ -33,8 +38,12 @@ class AddedTokenFinder {
   /// Looks for `text` (not empty; the first of two equal ones stays) and gives `token`.
   void add(std::string_view text, const AddedToken& token);
   bool empty() const { return rules_.empty(); }
+  /// Whether the token `id` may stand at [begin, end); where it may not, it is as if it did not exist.
+  using Allow = std::function<bool(std::int32_t id, std::size_t begin, std::size_t end)>;
   /// Cuts all of `text`. A special token that may not be parsed hides what overlaps it, as in Hugging Face tokenizers.
-  std::vector<Section> find(std::string_view text, bool parse_special) const;
+  /// Sections follow one another, but for one case of theirs: a token inside white space that the token before it took
+  /// along is found all the same, and what follows it comes once more.
+  std::vector<Section> find(std::string_view text, bool parse_special, const Allow& allow = {}) const;
 
  private:
   struct Rule {
@@ -45,7 +54,7 @@ class AddedTokenFinder {
     std::size_t length = 0;  // 0: nothing begins here
     int rule = -1;
   };
-  Found longest_at(std::string_view text) const;
+  Found longest_at(std::string_view text, std::size_t at, const Allow& allow) const;
 
   // A trie of bytes. Node 0 is the root; children by (node << 8 | byte).
   std::vector<int> rule_of_node_ = {-1};

@@ -1,73 +1,223 @@
-// The embedded model's template, recognised by its text. Control tokens are put in by id, contents are encoded as plain
-// text: a user's "<|end|>" stays seven characters.
 #include "tokenizer/chat.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
 #include "base/format.h"
-#include "base/utf8.h"
+#include "base/json.h"
+#include "base/mmap.h"
+#include "jinja/template.h"
 
 namespace llorch {
 namespace {
 
-constexpr std::string_view kHaikuTemplate =
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+using jinja::Failure;
+using jinja::FailureKind;
+using jinja::Kind;
+using jinja::Origin;
+using jinja::Value;
 
-constexpr std::size_t kQuoted = 60;  // bytes of a template that an error shows
+/// Templates put the role into markers ('<|' + role + '|>'), so the roles that APIs know are as good as the template's
+/// own words. Any other role is a user's text.
+constexpr std::string_view kRoles[] = {"system",   "user",        "assistant", "tool",  "developer",
+                                       "function", "observation", "ipython",   "model", "tool_response"};
 
-std::string quote(std::string_view text) {
-  std::string line = repair_utf8(text.substr(0, kQuoted));
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20) {
-      c = ' ';
+/// Names that are not for chat_template_kwargs.
+constexpr std::string_view kOwnNames[] = {"messages", "tools", "documents", "add_generation_prompt"};
+
+void trust_known_roles(const Value& messages, jinja::Heap& heap) {
+  for (const Value& message : messages.items()) {
+    if (!message.is(Kind::dict)) {
+      continue;
+    }
+    auto& fields = message.as<jinja::DictObject>();
+    const Value* role = fields.get("role");
+    if (role == nullptr || !role->is(Kind::string)) {
+      continue;
+    }
+    const auto* known = std::find(std::begin(kRoles), std::end(kRoles), role->text().view());
+    if (known != std::end(kRoles)) {
+      const std::size_t i = fields.find("role");
+      fields.entries[i].second =
+          Value(Kind::string, new jinja::StringObject(heap, jinja::Text(std::string(*known), Origin::author)));
     }
   }
-  return text.size() > kQuoted ? line + "..." : line;
 }
 
-Result<std::int32_t> control_token(const Tokenizer& tokenizer, const std::string& text) {
-  const auto id = tokenizer.find(text);
-  if (!id || !tokenizer.is_special(*id)) {
-    return errorf(ErrorCode::model_file, "the chat template needs the control token '{}', which the vocabulary lacks",
-                  text);
-  }
-  return *id;
-}
-
-Result<std::int32_t> role_token(const Tokenizer& tokenizer, const std::string& role) {
-  if (role != "system" && role != "user" && role != "assistant") {
-    return errorf(ErrorCode::invalid_argument,
-                  "the role '{}' is unknown to the chat template (known are system, user, assistant)", quote(role));
-  }
-  return control_token(tokenizer, "<|" + role + "|>");
+Failure input_failure(const Error& error) {
+  return {FailureKind::value, error.message};
 }
 
 }  // namespace
 
-bool chat_supported(std::string_view chat_template) {
-  return chat_template == kHaikuTemplate;
+std::string to_json(const std::vector<ChatMessage>& messages) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const ChatMessage& message : messages) {
+    list.push_back({{"role", message.role}, {"content", message.content}});
+  }
+  return dump_json(list);
 }
 
-Result<std::vector<std::int32_t>> encode_chat(const Tokenizer& tokenizer, std::string_view chat_template,
-                                              const std::vector<ChatMessage>& messages) {
-  if (chat_template.empty()) {
+std::string describe(const Failure& failure, std::string_view where) {
+  const std::string place = failure.line > 0 ? fmt::format(", line {}, column {}", failure.line, failure.column) : "";
+  switch (failure.kind) {
+    case FailureKind::raised:
+      return fmt::format("the chat template refuses these messages: {}", failure.message);
+    case FailureKind::budget:
+      return fmt::format("the chat template goes over its limits ({}{}): {}", where, place, failure.message);
+    default:
+      return fmt::format("the chat template fails ({}{}): {}", where, place, failure.message);
+  }
+}
+
+std::chrono::local_seconds local_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::localtime_r(&now, &parts);
+  return std::chrono::local_seconds(std::chrono::seconds(::timegm(&parts)));
+}
+
+std::vector<std::int32_t> encode_rendered(const Tokenizer& tokenizer, const jinja::Text& text) {
+  std::vector<TextSegment> segments;
+  text.each_run([&](std::string_view run, Origin origin) { segments.push_back({run, origin == Origin::author}); });
+  return tokenizer.encode_segments(segments, {});
+}
+
+ChatTemplates::ChatTemplates(const ChatFiles& files) : token_texts_(files.token_texts) {
+  for (const ChatTemplateSource& source : files.templates) {
+    auto parsed = jinja::Template::parse(source.text);
+    Entry entry{Failure{}, source.where};
+    if (auto* failure = std::get_if<Failure>(&parsed)) {
+      entry.parsed = std::move(*failure);
+    } else {
+      entry.parsed = std::make_shared<const jinja::Template>(std::move(std::get<jinja::Template>(parsed)));
+    }
+    templates_.emplace(source.name, std::move(entry));
+  }
+  if (usable()) {
+    const bool text = renders(R"("llorch probe")");
+    forms_ = {.text = true, .parts = renders(R"([{"type":"text","text":"llorch probe"}])")};
+    forms_.text = text || !forms_.parts;
+  }
+}
+
+/// True when a user's message with this content comes out as its text alone, not as JSON or a list of Python.
+bool ChatTemplates::renders(const std::string& content) const {
+  ChatInput input;
+  input.messages = R"([{"role":"user","content":)" + content + "}]";
+  const auto rendered = render(input, std::chrono::local_seconds(std::chrono::seconds(0)));
+  const auto* text = std::get_if<jinja::Text>(&rendered);
+  return text != nullptr && text->view().find("llorch probe") != std::string_view::npos &&
+         text->view().find("'type': 'text'") == std::string_view::npos &&
+         text->view().find(R"("type": "text")") == std::string_view::npos;
+}
+
+Result<ChatFiles> ChatTemplates::read_file(const std::string& path) {
+  LL_ASSIGN(const auto file, MappedFile::open(path));
+  ChatFiles files;
+  files.templates.push_back(
+      {"default", std::string(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()), path});
+  const ChatTemplates parsed(files);
+  for (const std::string& problem : parsed.problems()) {
+    return Error{ErrorCode::model_file, problem};
+  }
+  return files;
+}
+
+bool ChatTemplates::usable() const {
+  const Entry* entry = choose({});
+  return entry != nullptr && !std::holds_alternative<Failure>(entry->parsed);
+}
+
+std::vector<std::string> ChatTemplates::problems() const {
+  std::vector<std::string> all;
+  for (const auto& [name, entry] : templates_) {
+    if (const auto* failure = std::get_if<Failure>(&entry.parsed)) {
+      all.push_back(fmt::format("{}, line {}, column {}: the chat template '{}' cannot be used: {}", entry.where,
+                                failure->line, failure->column, name, failure->message));
+    }
+  }
+  return all;
+}
+
+const ChatTemplates::Entry* ChatTemplates::choose(const ChatInput& input) const {
+  const auto find = [&](std::string_view name) {
+    const auto found = templates_.find(name);
+    return found == templates_.end() ? nullptr : &found->second;
+  };
+  if (!input.template_name.empty()) {
+    return find(input.template_name);
+  }
+  const Entry* for_tools = input.tools.empty() ? nullptr : find("tool_use");
+  return for_tools != nullptr ? for_tools : find("default");
+}
+
+Result<jinja::Variables> ChatTemplates::variables_for(const ChatInput& input) const {
+  jinja::Variables variables;
+  for (const auto& [name, text] : token_texts_) {
+    variables.set(name, text, Origin::author);
+  }
+  if (!input.variables.empty()) {
+    LL_TRY(variables.set_members(input.variables, "chat_template_kwargs", kOwnNames));
+  }
+  for (const auto& [name, json] : {std::pair{"tools", &input.tools}, std::pair{"documents", &input.documents}}) {
+    if (json->empty()) {
+      variables.set_none(name);
+    } else {
+      LL_TRY(variables.set_json(name, *json));
+    }
+  }
+  LL_TRY(variables.set_json("messages", input.messages));
+  const Value& messages = *variables.find("messages");
+  if (!messages.is(Kind::list)) {
+    return Error{ErrorCode::invalid_argument, "messages: must be a list"};
+  }
+  trust_known_roles(messages, variables.heap());
+  variables.set("add_generation_prompt", input.add_generation_prompt);
+  return variables;
+}
+
+std::variant<jinja::Text, Failure> ChatTemplates::render(const ChatInput& input, std::chrono::local_seconds now) const {
+  const Entry* entry = choose(input);
+  if (entry == nullptr) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, other] : templates_) {
+      names.push_back(name);
+    }
+    const std::string wanted = input.template_name.empty() ? "default" : input.template_name;
+    return Failure{FailureKind::value, fmt::format("there is no chat template '{}' (there are: {})", wanted,
+                                                   names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))};
+  }
+  if (const auto* failure = std::get_if<Failure>(&entry->parsed)) {
+    return *failure;
+  }
+  auto variables = variables_for(input);
+  if (!variables.ok()) {
+    return input_failure(variables.error());
+  }
+  const auto& parsed = std::get<std::shared_ptr<const jinja::Template>>(entry->parsed);
+  return parsed->render(*variables, jinja::limits_for(variables->bytes()), now);
+}
+
+Result<std::vector<std::int32_t>> ChatTemplates::encode(const Tokenizer& tokenizer, const ChatInput& input,
+                                                        std::chrono::local_seconds now) const {
+  if (empty()) {
     return errorf(ErrorCode::unsupported, "this model has no chat template; send plain text instead");
   }
-  if (!chat_supported(chat_template)) {
-    return errorf(ErrorCode::unsupported, "the chat template '{}' is not supported yet; send plain text instead",
-                  quote(chat_template));
+  const Entry* entry = choose(input);
+  const auto rendered = render(input, now);
+  if (const auto* failure = std::get_if<Failure>(&rendered)) {
+    const bool broken = entry != nullptr && std::holds_alternative<Failure>(entry->parsed);
+    std::string message = describe(*failure, entry == nullptr ? "" : entry->where);
+    if (broken) {
+      return Error{ErrorCode::unsupported, message + "; send plain text instead"};
+    }
+    return Error{ErrorCode::invalid_argument, entry == nullptr || failure->line == 0 ? failure->message : message};
   }
-  LL_ASSIGN(const std::int32_t end, control_token(tokenizer, "<|end|>"));
-  LL_ASSIGN(const std::int32_t assistant, control_token(tokenizer, "<|assistant|>"));
-  std::vector<std::int32_t> ids;
-  for (const ChatMessage& message : messages) {
-    LL_ASSIGN(const std::int32_t role, role_token(tokenizer, message.role));
-    const std::vector<std::int32_t> content = tokenizer.encode(message.content, {});
-    ids.push_back(role);
-    ids.insert(ids.end(), content.begin(), content.end());
-    ids.push_back(end);
-  }
-  ids.push_back(assistant);
-  return ids;
+  return encode_rendered(tokenizer, std::get<jinja::Text>(rendered));
 }
 
 }  // namespace llorch

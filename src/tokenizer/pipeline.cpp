@@ -36,6 +36,24 @@ void Pipeline::set_end_ids(std::vector<std::int32_t> ids) {
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   spec_.end_ids = std::move(ids);
+  mark_controls();
+}
+
+void Pipeline::set_bos_id(std::int32_t id) {
+  spec_.bos_id = id;
+  mark_controls();
+}
+
+void Pipeline::mark_controls() {
+  has_normalized_controls_ = false;
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    Token& token = tokens_[i];
+    const auto id = static_cast<std::int32_t>(i);
+    const AddedToken* added = token.added >= 0 ? &spec_.added[static_cast<std::size_t>(token.added)] : nullptr;
+    token.control = token.special || spec_.bos_id == id || (added != nullptr && is_marker(added->content)) ||
+                    std::binary_search(spec_.end_ids.begin(), spec_.end_ids.end(), id);
+    has_normalized_controls_ = has_normalized_controls_ || (token.control && added != nullptr && added->normalized);
+  }
 }
 
 std::string_view Pipeline::text_of(std::int32_t id) const {
@@ -43,50 +61,70 @@ std::string_view Pipeline::text_of(std::int32_t id) const {
   return added >= 0 ? std::string_view(spec_.added[static_cast<std::size_t>(added)].content) : spec_.vocab->text(id);
 }
 
-void Pipeline::encode_text(std::string_view text, bool parse_special, bool at_start, MergeScratch& scratch,
+std::vector<Section> Pipeline::find_added(const AddedTokenFinder& finder, std::string_view text,
+                                          const Permit& permit) const {
+  if (permit.trust == nullptr) {
+    return finder.find(text, permit.parse_special);
+  }
+  return finder.find(text, permit.parse_special, [&](std::int32_t id, std::size_t begin, std::size_t end) {
+    return !is_control(id) || permit.trust->covers(begin, end);
+  });
+}
+
+void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_start, MergeScratch& scratch,
                            std::vector<std::int32_t>& out) const {
-  const std::string normalized = normalize(spec_.normalizer, text);
-  std::size_t begin = 0;
-  for (const Section& section : normalized_finder_.find(normalized, parse_special)) {
+  Trust trust = permit.trust != nullptr ? *permit.trust : Trust();
+  const bool carry = has_normalized_controls_ && !trust.empty();
+  const std::string normalized = carry ? normalize(spec_.normalizer, text, trust) : normalize(spec_.normalizer, text);
+  const Permit inner{permit.parse_special, permit.trust != nullptr ? &trust : nullptr};
+  for (const Section& section : find_added(normalized_finder_, normalized, inner)) {
     if (section.token >= 0) {
       out.push_back(section.token);
-    } else {
-      Pieces pieces = Pieces::of(normalized.substr(begin, section.end - begin), at_start && begin == 0);
-      pre_tokenize(spec_.pre_tokenizer, pieces);
-      std::size_t from = 0;
-      for (const std::size_t end : pieces.ends) {
-        spec_.model->encode(std::string_view(pieces.text).substr(from, end - from), scratch, out);
-        from = end;
-      }
+      continue;
     }
-    begin = section.end;
+    Pieces pieces =
+        Pieces::of(normalized.substr(section.begin, section.end - section.begin), at_start && section.begin == 0);
+    pre_tokenize(spec_.pre_tokenizer, pieces);
+    std::size_t from = 0;
+    for (const std::size_t end : pieces.ends) {
+      spec_.model->encode(std::string_view(pieces.text).substr(from, end - from), scratch, out);
+      from = end;
+    }
   }
 }
 
-std::vector<std::int32_t> Pipeline::encode(std::string_view text, const EncodeOptions& options) const {
-  std::string repaired;
-  if (!is_utf8(text)) {
-    repaired = repair_utf8(text);
-    text = repaired;
-  }
+std::vector<std::int32_t> Pipeline::encode_whole(std::string_view text, const Permit& permit, bool add_special) const {
   std::vector<std::int32_t> ids;
   MergeScratch scratch;
-  if (options.add_special) {
+  if (add_special) {
     ids = spec_.before;
   }
-  std::size_t begin = 0;
-  for (const Section& section : raw_finder_.find(text, options.parse_special)) {
+  for (const Section& section : find_added(raw_finder_, text, permit)) {
     if (section.token >= 0) {
       ids.push_back(section.token);
-    } else {
-      encode_text(text.substr(begin, section.end - begin), options.parse_special, begin == 0, scratch, ids);
+      continue;
     }
-    begin = section.end;
+    const Trust trust = permit.trust != nullptr ? permit.trust->part(section.begin, section.end) : Trust();
+    const Permit inner{permit.parse_special, permit.trust != nullptr ? &trust : nullptr};
+    encode_text(text.substr(section.begin, section.end - section.begin), inner, section.begin == 0, scratch, ids);
   }
-  if (options.add_special) {
+  if (add_special) {
     ids.insert(ids.end(), spec_.after.begin(), spec_.after.end());
   }
   return ids;
+}
+
+std::vector<std::int32_t> Pipeline::encode(std::string_view text, const EncodeOptions& options) const {
+  const Permit permit{options.parse_special, nullptr};
+  return is_utf8(text) ? encode_whole(text, permit, options.add_special)
+                       : encode_whole(repair_utf8(text), permit, options.add_special);
+}
+
+std::vector<std::int32_t> Pipeline::encode_segments(std::span<const TextSegment> segments,
+                                                    const EncodeOptions& options) const {
+  Trust trust;
+  const std::string text = join_segments(segments, trust);
+  return encode_whole(text, {true, &trust}, options.add_special);
 }
 
 Result<std::string> Pipeline::decode(std::span<const std::int32_t> ids, bool skip_special) const {
@@ -120,6 +158,10 @@ std::string Pipeline::stream_piece(std::int32_t id, bool first, bool skip_specia
 
 bool Pipeline::is_special(std::int32_t id) const {
   return in_range(id) && tokens_[static_cast<std::size_t>(id)].special;
+}
+
+bool Pipeline::is_control(std::int32_t id) const {
+  return in_range(id) && tokens_[static_cast<std::size_t>(id)].control;
 }
 
 std::optional<std::int32_t> Pipeline::find(std::string_view text) const {

@@ -14,6 +14,7 @@
 #include "tokenizer/normalize.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/trust.h"
 #include "tokenizer/vocab.h"
 
 namespace llorch {
@@ -38,6 +39,8 @@ class Pipeline : public Tokenizer {
   explicit Pipeline(PipelineSpec spec);
 
   std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options) const override;
+  std::vector<std::int32_t> encode_segments(std::span<const TextSegment> segments,
+                                            const EncodeOptions& options) const override;
   Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const override;
   std::string piece(std::int32_t id) const override;
   std::string stream_piece(std::int32_t id, bool first, bool skip_special) const override;
@@ -45,13 +48,14 @@ class Pipeline : public Tokenizer {
   std::string_view kind() const override { return spec_.kind; }
   std::optional<std::int32_t> bos_id() const override { return spec_.bos_id; }
   bool is_special(std::int32_t id) const override;
+  bool is_control(std::int32_t id) const override;
   std::span<const std::int32_t> end_ids() const override { return spec_.end_ids; }
   std::optional<std::int32_t> find(std::string_view text) const override;
   std::span<const std::string> warnings() const override { return spec_.warnings; }
 
   /// Loaders that read more files afterwards (generation_config.json). `ids` in any order, in range.
   void set_end_ids(std::vector<std::int32_t> ids);
-  void set_bos_id(std::int32_t id) { spec_.bos_id = id; }
+  void set_bos_id(std::int32_t id);
 
  private:
   /// What an id says, looked up once at load.
@@ -59,10 +63,20 @@ class Pipeline : public Tokenizer {
     int added = -1;  // index in spec_.added
     bool special = false;
     bool hidden = false;  // decode() leaves it out with skip_special
+    bool control = false;
   };
+  void mark_controls();
   std::string_view text_of(std::int32_t id) const;
-  void encode_text(std::string_view text, bool parse_special, bool at_start, MergeScratch& scratch,
+  /// Which added tokens a text may become.
+  struct Permit {
+    bool parse_special = true;
+    const Trust* trust = nullptr;  // control tokens only here; null: everywhere
+  };
+  /// All of a prompt between `before` and `after`.
+  std::vector<std::int32_t> encode_whole(std::string_view text, const Permit& permit, bool add_special) const;
+  void encode_text(std::string_view text, const Permit& permit, bool at_start, MergeScratch& scratch,
                    std::vector<std::int32_t>& out) const;
+  std::vector<Section> find_added(const AddedTokenFinder& finder, std::string_view text, const Permit& permit) const;
   bool in_range(std::int32_t id) const { return id >= 0 && id < vocab_size(); }
 
   PipelineSpec spec_;
@@ -71,6 +85,7 @@ class Pipeline : public Tokenizer {
   std::unordered_map<std::string, std::int32_t> added_ids_;
   AddedTokenFinder raw_finder_;
   AddedTokenFinder normalized_finder_;
+  bool has_normalized_controls_ = false;
 };
 
 }  // namespace llorch

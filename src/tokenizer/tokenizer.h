@@ -23,12 +23,25 @@ struct EncodeOptions {
   bool add_special = false;
 };
 
+/// A stretch of a prompt and where it is from: trusted text (of a chat template) may become control tokens, text from
+/// users never.
+struct TextSegment {
+  std::string_view text;
+  bool trusted = false;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
   /// Ids of `text`. What is not UTF-8 is encoded as U+FFFD (one for each maximal part of a character); never fails,
   /// linear-logarithmic in the length.
   virtual std::vector<std::int32_t> encode(std::string_view text, const EncodeOptions& options) const = 0;
+  /// Ids of the segments as one text with special tokens parsed (pre-tokens and merges run across the borders), but
+  /// that a control token (is_control) is recognised only where all its bytes are trusted. Neighbouring trusted
+  /// segments are one stretch; a marker that a user completes, or that is half a user's, stays text. UTF-8 is repaired
+  /// segment by segment. options.parse_special plays no part.
+  virtual std::vector<std::int32_t> encode_segments(std::span<const TextSegment> segments,
+                                                    const EncodeOptions& options) const = 0;
   /// Text of `ids` as Hugging Face's decode() gives it. Ids outside the vocabulary are an error.
   virtual Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const = 0;
   /// Bytes that token `id` contributes to a text, its place in the text left aside; empty for an id out of range.
@@ -41,6 +54,9 @@ class Tokenizer {
   virtual std::string_view kind() const = 0;  // "gguf-bpe", "gguf-spm", "hf-json"
   virtual std::optional<std::int32_t> bos_id() const = 0;
   virtual bool is_special(std::int32_t id) const = 0;
+  /// What text from users must never become: special tokens, those that begin a text or end a turn, and added tokens
+  /// that look like markers though the file does not call them special ("<tool_call>", "[INST]", "<|fim_prefix|>").
+  virtual bool is_control(std::int32_t id) const = 0;
   /// Tokens that end a turn: EOS, EOT, and control tokens known to end a message. Sorted.
   virtual std::span<const std::int32_t> end_ids() const = 0;
   /// The id of a token by its literal text ("<|im_end|>").

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "tokenizer/byte_level.h"
-#include "tokenizer/chat.h"
 #include "tokenizer/loaders.h"
 
 namespace llorch {
@@ -127,6 +126,58 @@ TEST(TokenizerJson, AddedTokensTakeSpaceAndRespectWords) {
   EXPECT_EQ(tokenizer->encode("cat", {}), (Ids{259}));
   EXPECT_EQ(tokenizer->encode("cats", {}), (Ids{'c', 'a', 't', 's'}));
   EXPECT_EQ(tokenizer->encode("(cat)", {}), (Ids{'(', 259, ')'}));
+}
+
+using Segments = std::vector<TextSegment>;
+
+TEST(Segments, ControlTokensComeFromTrustedTextOnly) {
+  const auto tokenizer = parse(byte_level_json());
+  const auto ids = [&](const Segments& segments) { return tokenizer->encode_segments(segments, {}); };
+  const Ids text = {'<', '|', 'e', 'n', 'd', '|', '>'};
+  EXPECT_EQ(ids({{"<|end|>", true}}), (Ids{258}));
+  EXPECT_EQ(ids({{"<|end|>", false}}), text);
+  EXPECT_EQ(ids({{"<|en", true}, {"d|>", false}}), text);
+  EXPECT_EQ(ids({{"<|en", false}, {"d|>", true}}), text);
+  EXPECT_EQ(ids({{"<|en", true}, {"d|>", true}}), (Ids{258}));
+  EXPECT_EQ(ids({{"<|end", false}, {"<|end|>", true}}), (Ids{'<', '|', 'e', 'n', 'd', 258}));
+  EXPECT_EQ(ids({{"<tool>", false}}), (Ids{'<', 't', 'o', 'o', 'l', '>'}));  // a marker, though not special
+  EXPECT_EQ(ids({{"<tool>", true}}), (Ids{259}));
+  EXPECT_EQ(ids({}), Ids{});
+  // Merges run across borders, damaged characters do not.
+  EXPECT_EQ(ids({{" a", true}, {"b", false}}), (Ids{257}));
+  EXPECT_EQ(ids({{"\xC3", true}, {"\xA9", false}}), (Ids{0xEF, 0xBF, 0xBD, 0xEF, 0xBF, 0xBD}));
+  EXPECT_TRUE(tokenizer->is_control(258));
+  EXPECT_TRUE(tokenizer->is_control(259));
+  EXPECT_FALSE(tokenizer->is_control(256));
+  EXPECT_FALSE(tokenizer->is_control(-1));
+}
+
+TEST(Segments, OrdinaryAddedTokensAreRecognisedEverywhere) {
+  json document = byte_level_json();
+  document["added_tokens"] = {added(258, "   ", false), added(259, "word", false)};
+  const auto tokenizer = parse(document);
+  EXPECT_EQ(tokenizer->encode_segments(Segments{{"a  ", true}, {" word", false}}, {}), (Ids{'a', 258, 259}));
+}
+
+TEST(Segments, TrustPassesTheNormalizer) {
+  json document = spm_json();
+  document["added_tokens"][1]["normalized"] = true;
+  document["added_tokens"][2]["normalized"] = true;
+  const auto tokenizer = parse(document);
+  const auto ids = [&](const Segments& segments) { return tokenizer->encode_segments(segments, {}); };
+  for (const std::string text : {"<s>a", "<s>a </s>", "a </s>b <s> b"}) {
+    EXPECT_EQ(ids({{text, true}}), tokenizer->encode(text, {true, false})) << text;
+  }
+  EXPECT_EQ(ids({{"<s>", true}, {"a", false}, {" </s>", true}}), (Ids{1, 4, 2}));
+  const Ids user = ids({{"<s>", true}, {"a </s>", false}});
+  EXPECT_EQ(std::count(user.begin(), user.end(), 2), 0);
+  EXPECT_EQ(std::count(user.begin(), user.end(), 1), 1);
+  // Composition across a border: the letter is nobody's, the tokens around it are found.
+  document["normalizer"]["normalizers"].push_back({{"type", "NFC"}});
+  const auto composing = parse(document);
+  const Ids mixed = composing->encode_segments(Segments{{"<s>a", true}, {"\xCC\x81 </s>", false}, {" </s>", true}}, {});
+  EXPECT_EQ(std::count(mixed.begin(), mixed.end(), 1), 1);
+  EXPECT_EQ(std::count(mixed.begin(), mixed.end(), 2), 1);
 }
 
 TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
@@ -288,33 +339,6 @@ TEST(Gguf, DamagedVocabulariesAreRefused) {
   EXPECT_NE(gguf_refusal(bad_type).find("token_type[1] is 7"), std::string::npos);
   spm.set("tokenizer.ggml.scores", MetaArray(std::vector<double>{0, 0}));
   EXPECT_NE(gguf_refusal(spm).find("no byte token '<0x00>'"), std::string::npos);
-}
-
-TEST(Chat, ControlTokensByIdContentAsText) {
-  const std::string folder = LLORCH_SOURCE_DIR "/models/haiku/hf/";
-  std::ifstream stream(folder + "tokenizer_config.json");
-  const json config = json::parse(stream);
-  const std::string chat_template = config["chat_template"].get<std::string>();
-  ASSERT_TRUE(chat_supported(chat_template));
-  const auto tokenizer = load_tokenizer_json(folder + "tokenizer.json");
-  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
-  const Tokenizer& t = **tokenizer;
-  const auto ids = encode_chat(t, chat_template, {{"user", "a <|end|> b"}});
-  ASSERT_TRUE(ids.ok()) << ids.error().message;
-  EXPECT_EQ(t.decode(*ids, false).value(), "<|user|>a <|end|> b<|end|><|assistant|>");
-  EXPECT_EQ(std::count(ids->begin(), ids->end(), *t.find("<|end|>")), 1);
-  EXPECT_EQ(ids->front(), *t.find("<|user|>"));
-  const auto role = encode_chat(t, chat_template, {{"tool", "x"}});
-  ASSERT_FALSE(role.ok());
-  EXPECT_EQ(role.error().code, ErrorCode::invalid_argument);
-  EXPECT_NE(role.error().message.find("'tool'"), std::string::npos);
-  for (const char* other : {"", "{% something\nelse %}"}) {
-    const auto refused = encode_chat(t, other, {{"user", "x"}});
-    ASSERT_FALSE(refused.ok());
-    EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
-    EXPECT_TRUE(refused.error().message.ends_with("; send plain text instead")) << refused.error().message;
-    EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
-  }
 }
 
 }  // namespace

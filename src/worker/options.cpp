@@ -110,6 +110,8 @@ void add_model(CLI::App& app, Raw& raw) {
   app.add_option("--kv-cache-mb", o.kv_cache_mb,
                  "MiB of KV cache (default: what --max-sequences full contexts need, at most half of free memory)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
+  app.add_option("--chat-template", o.chat_template, "A template's file, in place of the model's chat templates")
+      ->check(CLI::Validator(check_not_empty, "", ""));
   app.add_option("--activations", raw.activations,
                  "f32: exact activations; q8: 8-bit ones where a quantised format has such a kernel")
       ->check(CLI::IsMember({"f32", "q8"}))

@@ -23,6 +23,7 @@ struct Daemon {
 
 struct WorkerOptions {
   std::string model;
+  std::string chat_template;  // a file; empty: the model's own
   std::string worker_id;
   HttpOptions http;
   std::string callback_url;

@@ -75,17 +75,15 @@ std::string main_format(const Checkpoint& checkpoint) {
 }
 
 ModelInfo info_of(const LoadedModel& model) {
-  const std::string& chat_template = model.files.checkpoint->chat_template;
   return {.name = model.files.name,
           .backend = std::string(model.backend->name()),
           .quant_kind = main_format(*model.files.checkpoint),
           .tokenizer_kind = std::string(model.tokenizer->kind()),
-          .chat_template = chat_template,
           .model_bytes = model.backend->memory().model_bytes,
           .vocab = model.tokenizer->vocab_size(),
           .context = model.context,
           .deterministic = model.backend->deterministic(),
-          .chat = chat_supported(chat_template)};
+          .chat = model.chat.usable()};
 }
 
 /// Every quarter is an event; on a terminal a bar moves in between.
@@ -120,6 +118,7 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   load.max_sequences = options.max_sequences;
   load.kv_cache_bytes = options.kv_cache_mb << 20U;
   load.copy_files = true;
+  load.chat_template = options.chat_template;
   load.progress = LoadProgress(options, api, log);
   LL_ASSIGN(LoadedModel model, load_model(options.model, load));
   if (model.context_lowered) {
@@ -128,6 +127,9 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   }
   for (const std::string& warning : model.tokenizer->warnings()) {
     log.event(LogLevel::warn, "tokenizer", {{"message", warning}});
+  }
+  for (const std::string& problem : model.chat.problems()) {
+    log.event(LogLevel::warn, "chat_template", {{"message", problem}});
   }
   if (const int held = model.kv_blocks * kKvBlock; held < model.context) {
     log.event(LogLevel::warn, "context_lowered",
@@ -220,7 +222,7 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
     return fail(daemon, log, status.error());
   }
   stop.set_drains();
-  api.ready(info, *model->tokenizer, *engine);
+  api.ready(info, *model->tokenizer, model->chat, *engine);
   api.watch_residency(*model->backend, ms(options.residency_interval_s));
   serve(options, info, stop, api, **http, log);
   stop.set_cleanup(nullptr);  // the socket's file is gone, or another worker's by now

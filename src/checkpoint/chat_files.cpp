@@ -1,0 +1,171 @@
+#include "checkpoint/chat_files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "base/format.h"
+#include "base/json.h"
+#include "base/mmap.h"
+#include "checkpoint/printable.h"
+
+namespace llorch {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxTextBytes = 100'000'000;
+constexpr std::string_view kGgufTemplate = "tokenizer.chat_template";
+
+/// Key of an id -> what templates call the token's text.
+constexpr std::pair<const char*, const char*> kGgufTokens[] = {
+    {"tokenizer.ggml.bos_token_id", "bos_token"},     {"tokenizer.ggml.eos_token_id", "eos_token"},
+    {"tokenizer.ggml.unknown_token_id", "unk_token"}, {"tokenizer.ggml.seperator_token_id", "sep_token"},
+    {"tokenizer.ggml.padding_token_id", "pad_token"}, {"tokenizer.ggml.cls_token_id", "cls_token"},
+    {"tokenizer.ggml.mask_token_id", "mask_token"},
+};
+constexpr const char* kHfTokens[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                     "pad_token", "cls_token", "mask_token"};
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+Result<std::string> read_text(const std::string& path) {
+  LL_ASSIGN(const auto file, MappedFile::open(path));
+  if (file->bytes().size() > kMaxTextBytes) {
+    return errorf(ErrorCode::model_file, "{}: {} bytes, more than the limit of {}", path, file->bytes().size(),
+                  kMaxTextBytes);
+  }
+  return std::string(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+}
+
+void add(ChatFiles& files, std::string name, std::string text, std::string where) {
+  if (files.find(name) == nullptr) {
+    files.templates.push_back({std::move(name), std::move(text), std::move(where)});
+  }
+}
+
+/// "chat_template" of a config: one template, or a list of named ones.
+Status add_configured(ChatFiles& files, const json& config, const std::string& path) {
+  const auto found = config.find("chat_template");
+  if (found == config.end() || found->is_null()) {
+    return {};
+  }
+  if (found->is_string()) {
+    add(files, "default", found->get<std::string>(), path + ": chat_template");
+    return {};
+  }
+  if (!found->is_array()) {
+    return errorf(ErrorCode::model_file, "{}: chat_template is neither a text nor a list of named texts", path);
+  }
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    const json& item = (*found)[i];
+    const auto text = [&](const char* key) { return item.is_object() && item.contains(key) && item[key].is_string(); };
+    if (!text("name") || !text("template")) {
+      return errorf(ErrorCode::model_file, "{}: chat_template[{}] has no name and template", path, i);
+    }
+    add(files, item["name"].get<std::string>(), item["template"].get<std::string>(),
+        fmt::format("{}: chat_template[{}]", path, i));
+  }
+  return {};
+}
+
+/// A text, or an object with "content".
+void add_token_texts(ChatFiles& files, const json& config) {
+  for (const char* name : kHfTokens) {
+    const auto found = config.find(name);
+    if (found == config.end()) {
+      continue;
+    }
+    const json text = found->is_object() ? found->value("content", json()) : *found;
+    if (text.is_string()) {
+      files.token_texts.emplace_back(name, text.get<std::string>());
+    }
+  }
+}
+
+Status add_config(ChatFiles& files, const std::string& path) {
+  LL_ASSIGN(const std::string text, read_text(path));
+  const auto config = parse_json(text, path);
+  if (!config.ok()) {
+    return Error{ErrorCode::model_file, config.error().message};
+  }
+  if (!config->is_object()) {
+    return errorf(ErrorCode::model_file, "{}: must be a JSON object, is {}", path, config->type_name());
+  }
+  LL_TRY(add_configured(files, *config, path));
+  add_token_texts(files, *config);
+  return {};
+}
+
+Status add_additional(ChatFiles& files, const std::string& folder) {
+  std::error_code failed;
+  std::vector<std::filesystem::path> paths;
+  for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    if (it->path().extension() == ".jinja") {
+      paths.push_back(it->path());
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  for (const auto& path : paths) {
+    LL_ASSIGN(std::string text, read_text(path.string()));
+    add(files, path.stem().string(), std::move(text), path.string());
+  }
+  return {};
+}
+
+}  // namespace
+
+const ChatTemplateSource* ChatFiles::find(std::string_view name) const {
+  const auto found = std::find_if(templates.begin(), templates.end(), [&](const auto& t) { return t.name == name; });
+  return found == templates.end() ? nullptr : &*found;
+}
+
+Result<ChatFiles> gguf_chat_files(const Metadata& metadata) {
+  ChatFiles files;
+  for (const auto& [key, value] : metadata.all()) {
+    if (key != kGgufTemplate && !key.starts_with(std::string(kGgufTemplate) + ".")) {
+      continue;
+    }
+    LL_ASSIGN(std::string text, metadata.string(key));
+    const std::string name = key == kGgufTemplate ? "default" : key.substr(kGgufTemplate.size() + 1);
+    if (!text.empty()) {
+      add(files, name, std::move(text), fmt::format("{}: {}", metadata.source(), printable(key)));
+    }
+  }
+  if (!metadata.has("tokenizer.ggml.tokens")) {
+    return files;
+  }
+  LL_ASSIGN(const auto tokens, metadata.strings("tokenizer.ggml.tokens"));
+  for (const auto& [key, name] : kGgufTokens) {
+    if (metadata.has(key)) {
+      LL_ASSIGN(const std::int64_t id, metadata.integer(key));
+      if (id >= 0 && id < static_cast<std::int64_t>(tokens.size())) {
+        files.token_texts.emplace_back(name, tokens[static_cast<std::size_t>(id)]);
+      }
+    }
+  }
+  return files;
+}
+
+Result<ChatFiles> hf_chat_files(const std::string& directory) {
+  ChatFiles files;
+  if (const std::string path = directory + "/chat_template.jinja"; exists(path)) {
+    LL_ASSIGN(std::string text, read_text(path));
+    add(files, "default", std::move(text), path);
+  }
+  if (const std::string folder = directory + "/additional_chat_templates"; exists(folder)) {
+    LL_TRY(add_additional(files, folder));
+  }
+  for (const char* name : {"/tokenizer_config.json", "/chat_template.json"}) {
+    if (const std::string path = directory + name; exists(path)) {
+      LL_TRY(add_config(files, path));
+    }
+  }
+  return files;
+}
+
+}  // namespace llorch

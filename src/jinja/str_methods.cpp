@@ -1,0 +1,113 @@
+#include "jinja/str_methods.h"
+
+#include <algorithm>
+
+#include "base/utf8.h"
+#include "jinja/format.h"
+#include "jinja/str_tables.h"
+
+namespace llorch::jinja {
+namespace {
+
+Value format(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return runtime.string(brace_format(runtime, self.text(), arguments));
+}
+
+Value format_map(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  const Parameters given("format_map", arguments, {"mapping"}, 1);
+  const Value& mapping = *given.find(0);
+  if (!mapping.is(Kind::dict)) {
+    fail(FailureKind::type, "format_map() needs a mapping, not {}", type_name(mapping));
+  }
+  Arguments named;
+  for (const auto& [key, value] : mapping.as<DictObject>().entries) {
+    if (key.is(Kind::string)) {
+      named.named.emplace_back(std::string(key.text().view()), value);
+    }
+  }
+  return runtime.string(brace_format(runtime, self.text(), named));
+}
+
+struct Entry {
+  std::string_view name;
+  Method method;
+};
+constexpr Entry kMethods[] = {
+    {"capitalize", str::capitalize},
+    {"casefold", str::casefold},
+    {"center", str::center},
+    {"count", str::count},
+    {"endswith", str::endswith},
+    {"expandtabs", str::expandtabs},
+    {"find", str::find},
+    {"format", format},
+    {"format_map", format_map},
+    {"index", str::index},
+    {"isalnum", str::isalnum},
+    {"isalpha", str::isalpha},
+    {"isascii", str::isascii},
+    {"isdecimal", str::isdecimal},
+    {"isdigit", str::isdigit},
+    {"isidentifier", str::isidentifier},
+    {"islower", str::islower},
+    {"isnumeric", str::isnumeric},
+    {"isprintable", str::isprintable},
+    {"isspace", str::isspace},
+    {"istitle", str::istitle},
+    {"isupper", str::isupper},
+    {"join", str::join},
+    {"ljust", str::ljust},
+    {"lower", str::lower},
+    {"lstrip", str::lstrip},
+    {"partition", str::partition},
+    {"removeprefix", str::removeprefix},
+    {"removesuffix", str::removesuffix},
+    {"replace", str::replace},
+    {"rfind", str::rfind},
+    {"rindex", str::rindex},
+    {"rjust", str::rjust},
+    {"rpartition", str::rpartition},
+    {"rsplit", str::rsplit},
+    {"rstrip", str::rstrip},
+    {"split", str::split},
+    {"splitlines", str::splitlines},
+    {"startswith", str::startswith},
+    {"strip", str::strip},
+    {"swapcase", str::swapcase},
+    {"title", str::title},
+    {"upper", str::upper},
+    {"zfill", str::zfill},
+};
+
+}  // namespace
+
+Method find_string_method(std::string_view name) {
+  const auto* found =
+      std::find_if(std::begin(kMethods), std::end(kMethods), [&](const Entry& entry) { return entry.name == name; });
+  return found == std::end(kMethods) ? nullptr : found->method;
+}
+
+namespace str {
+
+const Text& text_parameter(const Parameters& given, std::size_t i) {
+  const Value& value = *given.find(i);
+  require_defined(value);
+  if (!value.is(Kind::string)) {
+    fail(FailureKind::type, "must be str, not {}", type_name(value));
+  }
+  return value.text();
+}
+
+std::size_t char_bytes(std::string_view text, std::size_t at) {
+  return static_cast<unsigned char>(text[at]) < 0x80 ? 1
+                                                     : static_cast<std::size_t>(decode_utf8(text.substr(at)).length);
+}
+
+std::int64_t count_chars(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
+}
+
+}  // namespace str
+
+}  // namespace llorch::jinja

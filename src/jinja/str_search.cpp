@@ -1,0 +1,197 @@
+// Finding and replacing. Places are counted in characters, found in bytes.
+#include <algorithm>
+
+#include "jinja/str_tables.h"
+
+namespace llorch::jinja {
+namespace {
+
+using str::char_bytes;
+using str::count_chars;
+
+constexpr std::size_t npos = std::string_view::npos;
+
+/// Part of a text that optional start and end parameters name.
+struct Window {
+  std::size_t begin = 0, end = 0;  // bytes
+  std::int64_t first = 0;          // character at `begin`
+  bool valid = true;               // false: start lies behind the end, where not even "" is found
+};
+
+/// The byte of character `index`, which is at most the length.
+std::size_t byte_of_char(std::string_view text, std::int64_t index, std::int64_t length) {
+  if (length == static_cast<std::int64_t>(text.size())) {
+    return static_cast<std::size_t>(index);
+  }
+  std::size_t at = 0;
+  for (; index > 0; --index) {
+    at += char_bytes(text, at);
+  }
+  return at;
+}
+
+Window window_of(Runtime& runtime, const Value& self, const Parameters& given) {
+  const std::string_view text = self.text().view();
+  const std::int64_t length = length_of(runtime, self);
+  const auto bound = [&](std::size_t i, std::int64_t fallback) {
+    const Value* value = given.find(i);
+    const std::int64_t raw = value == nullptr || value->is(Kind::none) ? fallback : given.integer(i, fallback);
+    return raw < 0 ? std::max<std::int64_t>(0, raw < -length ? 0 : raw + length) : raw;
+  };
+  const std::int64_t first = bound(1, 0);
+  const std::int64_t last = std::min(bound(2, length), length);
+  if (first > last) {
+    return {0, 0, 0, false};
+  }
+  runtime.step_bytes(text.size());
+  return {byte_of_char(text, first, length), byte_of_char(text, last, length), first, true};
+}
+
+std::int64_t find_in(Runtime& runtime, const Value& self, const Arguments& arguments, std::string_view name,
+                     bool last) {
+  const Parameters given(name, arguments, {"sub", "start", "end"}, 1);
+  const std::string_view needle = str::text_parameter(given, 0).view();
+  const Window window = window_of(runtime, self, given);
+  if (!window.valid) {
+    return -1;
+  }
+  const std::string_view text = self.text().view().substr(0, window.end);
+  runtime.step_bytes(text.size());
+  std::size_t found = find_bytes(text, needle, window.begin);
+  if (last) {
+    if (needle.empty()) {
+      found = window.end;
+    }
+    // The last of all: matches may overlap, so each next one is looked for a byte further on.
+    for (std::size_t next = found; next != npos && !needle.empty();) {
+      found = next;
+      runtime.step();
+      next = find_bytes(text, needle, next + 1);
+    }
+  }
+  return found == npos ? -1 : window.first + count_chars(text.substr(window.begin, found - window.begin));
+}
+
+Value find_or_fail(Runtime& runtime, const Value& self, const Arguments& arguments, std::string_view name, bool last) {
+  const std::int64_t found = find_in(runtime, self, arguments, name, last);
+  if (found < 0) {
+    fail(FailureKind::value, "substring not found");
+  }
+  return Value(found);
+}
+
+Value has_end(Runtime& runtime, const Value& self, const Arguments& arguments, bool at_end) {
+  const std::string_view name = at_end ? "endswith" : "startswith";
+  const Parameters given(name, arguments, {"prefix", "start", "end"}, 1);
+  const Window window = window_of(runtime, self, given);
+  const std::string_view text = self.text().view().substr(window.begin, window.end - window.begin);
+  const auto fits = [&](const Value& part) {
+    if (!part.is(Kind::string)) {
+      fail(FailureKind::type, "{} first arg must be str or a tuple of str, not {}", name, type_name(part));
+    }
+    return window.valid && (at_end ? text.ends_with(part.text().view()) : text.starts_with(part.text().view()));
+  };
+  const Value& wanted = *given.find(0);
+  require_defined(wanted);
+  if (!wanted.is(Kind::tuple)) {
+    return Value(fits(wanted));
+  }
+  return Value(std::any_of(wanted.items().begin(), wanted.items().end(), fits));
+}
+
+/// "ab".replace("", "-") is "-a-b-".
+Text replace_between(Runtime& runtime, const Text& text, const Text& to, std::int64_t count) {
+  Text out;
+  std::size_t at = 0;
+  while (count != 0) {
+    out.append(to);
+    --count;
+    if (at >= text.size()) {
+      return out;
+    }
+    const std::size_t length = char_bytes(text.view(), at);
+    out.append(text, at, at + length);
+    at += length;
+    runtime.step_bytes(to.size());
+    runtime.heap().expect(out.size());
+  }
+  out.append(text, at, text.size());
+  return out;
+}
+
+}  // namespace
+
+Text replace(Runtime& runtime, const Text& text, const Text& from, const Text& to, std::int64_t count) {
+  runtime.step_bytes(text.size());
+  if (from.empty()) {
+    return replace_between(runtime, text, to, count);
+  }
+  Text out;
+  std::size_t at = 0;
+  for (; count != 0; --count) {
+    const std::size_t found = find_bytes(text.view(), from.view(), at);
+    if (found == npos) {
+      break;
+    }
+    out.append(text, at, found);
+    out.append(to);
+    at = found + from.size();
+    runtime.step_bytes(to.size());
+    runtime.heap().expect(out.size());
+  }
+  out.append(text, at, text.size());
+  return out;
+}
+
+namespace str {
+
+Value find(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return Value(find_in(runtime, self, arguments, "find", false));
+}
+
+Value rfind(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return Value(find_in(runtime, self, arguments, "rfind", true));
+}
+
+Value index(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return find_or_fail(runtime, self, arguments, "index", false);
+}
+
+Value rindex(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return find_or_fail(runtime, self, arguments, "rindex", true);
+}
+
+Value count(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  const Parameters given("count", arguments, {"sub", "start", "end"}, 1);
+  const std::string_view needle = text_parameter(given, 0).view();
+  const Window window = window_of(runtime, self, given);
+  if (!window.valid) {
+    return Value(std::int64_t{0});
+  }
+  const std::string_view text = self.text().view().substr(0, window.end);
+  if (needle.empty()) {
+    return Value(count_chars(text.substr(window.begin)) + 1);
+  }
+  std::int64_t n = 0;
+  for (std::size_t at = window.begin; (at = find_bytes(text, needle, at)) != npos; at += needle.size()) {
+    ++n;
+  }
+  return Value(n);
+}
+
+Value startswith(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return has_end(runtime, self, arguments, false);
+}
+
+Value endswith(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  return has_end(runtime, self, arguments, true);
+}
+
+Value replace(Runtime& runtime, const Value& self, const Arguments& arguments) {
+  const Parameters given("replace", arguments, {"old", "new", "count"}, 2);
+  return runtime.string(
+      jinja::replace(runtime, self.text(), text_parameter(given, 0), text_parameter(given, 1), given.integer(2, -1)));
+}
+
+}  // namespace str
+}  // namespace llorch::jinja
