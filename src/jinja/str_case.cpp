@@ -145,32 +145,32 @@ Text title(Runtime& runtime, const Text& text) {
 namespace str {
 
 Value upper(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("upper", arguments, {});
+  positional("upper", arguments, 0, 0);
   return runtime.string(to_upper(runtime, self.text()));
 }
 
 Value lower(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("lower", arguments, {});
+  positional("lower", arguments, 0, 0);
   return runtime.string(to_lower(runtime, self.text()));
 }
 
 Value casefold(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("casefold", arguments, {});
+  positional("casefold", arguments, 0, 0);
   return runtime.string(map_runs(runtime, self.text(), Case::fold));
 }
 
 Value capitalize(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("capitalize", arguments, {});
+  positional("capitalize", arguments, 0, 0);
   return runtime.string(jinja::capitalize(runtime, self.text()));
 }
 
 Value title(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("title", arguments, {});
+  positional("title", arguments, 0, 0);
   return runtime.string(jinja::title(runtime, self.text()));
 }
 
 Value swapcase(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("swapcase", arguments, {});
+  positional("swapcase", arguments, 0, 0);
   return runtime.string(map_chars(runtime, self.text(), [](char32_t c, bool) -> std::optional<Case> {
     if (has(c, UCHAR_UPPERCASE)) {
       return Case::lower;

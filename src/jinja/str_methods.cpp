@@ -14,7 +14,7 @@ Value format(Runtime& runtime, const Value& self, const Arguments& arguments) {
 }
 
 Value format_map(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("format_map", arguments, {"mapping"}, 1);
+  const Parameters given = str::positional("format_map", arguments, 1, 1);
   const Value& mapping = *given.find(0);
   if (!mapping.is(Kind::dict)) {
     fail(FailureKind::type, "format_map() needs a mapping, not {}", type_name(mapping));
@@ -89,11 +89,35 @@ Method find_string_method(std::string_view name) {
 
 namespace str {
 
-const Text& text_parameter(const Parameters& given, std::size_t i) {
+Parameters positional(std::string_view method, const Arguments& arguments, std::size_t n_required, std::size_t n_most) {
+  const std::size_t n = arguments.positional.size();
+  const bool fits = n >= n_required && n <= n_most;
+  const std::size_t bound = n < n_required ? n_required : n_most;
+  const char* const plural = bound == 1 ? "" : "s";
+  const char* const side = n < n_required ? "least" : "most";
+  if (!arguments.named.empty()) {
+    fail(FailureKind::type, "str.{}() takes no keyword arguments", method);
+  }
+  if (!fits && n_most == 0) {
+    fail(FailureKind::type, "str.{}() takes no arguments ({} given)", method, n);
+  }
+  if (!fits && n_required == n_most) {
+    fail(FailureKind::type, "str.{}() takes exactly one argument ({} given)", method, n);
+  }
+  if (!fits && n_most == 3 && n_required == 1) {  // find and its like
+    fail(FailureKind::type, "{}() takes at {} {} argument{} ({} given)", method, side, bound, plural, n);
+  }
+  if (!fits) {
+    fail(FailureKind::type, "{} expected at {} {} argument{}, got {}", method, side, bound, plural, n);
+  }
+  return {method, arguments, {"1", "2", "3"}, 0};
+}
+
+const Text& text_parameter(const Parameters& given, std::size_t i, std::string_view must) {
   const Value& value = *given.find(i);
   require_defined(value);
   if (!value.is(Kind::string)) {
-    fail(FailureKind::type, "must be str, not {}", type_name(value));
+    fail(FailureKind::type, "{}, not {}", must, type_name(value));
   }
   return value.text();
 }

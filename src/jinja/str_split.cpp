@@ -76,20 +76,18 @@ std::vector<Text> split_by(const Text& text, std::string_view separator, std::in
 
 /// Matches are taken from the right: "aaa" by "aa" leaves "a" and "".
 std::vector<Text> rsplit_by(Runtime& runtime, const Text& text, std::string_view separator, std::int64_t limit) {
+  runtime.heap().expect(text.size());
+  const std::string back(text.view().rbegin(), text.view().rend());
+  const std::string wanted(separator.rbegin(), separator.rend());
   std::vector<Text> parts;
   std::size_t end = text.size();
-  std::size_t at = end;
   while (limit < 0 || static_cast<std::int64_t>(parts.size()) < limit) {
-    while (at >= separator.size() && text.view().substr(at - separator.size(), separator.size()) != separator) {
-      --at;
-      runtime.step_bytes(0);
-    }
-    if (at < separator.size()) {
+    const std::size_t found = find_bytes(back, wanted, text.size() - end);
+    if (found == npos) {
       break;
     }
-    parts.push_back(text.slice(at, end));
-    at -= separator.size();
-    end = at;
+    parts.push_back(text.slice(text.size() - found, end));
+    end = text.size() - found - separator.size();
   }
   parts.push_back(text.slice(0, end));
   std::reverse(parts.begin(), parts.end());
@@ -113,7 +111,7 @@ Value split_any(Runtime& runtime, const Value& self, const Arguments& arguments,
   if (separator == nullptr || separator->is(Kind::none)) {
     return list_of(runtime, right ? rsplit_words(runtime, self.text(), limit) : split_words(self.text(), limit));
   }
-  const std::string_view by = str::text_parameter(given, 0).view();
+  const std::string_view by = str::text_parameter(given, 0, "must be str or None").view();
   if (by.empty()) {
     fail(FailureKind::value, "empty separator");
   }
@@ -155,11 +153,11 @@ Value rsplit(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value splitlines(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("splitlines", arguments, {"keepends"});
-  return list_of(runtime, split_lines(runtime, self.text(), given.flag(0, false)));
+  return list_of(runtime, split_lines(runtime, self.text(), given.integer(0, 0) != 0));
 }
 
 Value partition(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("partition", arguments, {"sep"}, 1);
+  const Parameters given = str::positional("partition", arguments, 1, 1);
   const Text& by = text_parameter(given, 0);
   if (by.empty()) {
     fail(FailureKind::value, "empty separator");
@@ -174,7 +172,7 @@ Value partition(Runtime& runtime, const Value& self, const Arguments& arguments)
 }
 
 Value rpartition(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("rpartition", arguments, {"sep"}, 1);
+  const Parameters given = str::positional("rpartition", arguments, 1, 1);
   const Text& by = text_parameter(given, 0);
   if (by.empty()) {
     fail(FailureKind::value, "empty separator");
@@ -188,11 +186,15 @@ Value rpartition(Runtime& runtime, const Value& self, const Arguments& arguments
 }
 
 Value join(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("join", arguments, {"iterable"}, 1);
-  require_defined(*given.find(0));
+  const Parameters given = str::positional("join", arguments, 1, 1);
+  const Value& iterable = *given.find(0);
+  require_defined(iterable);
+  if (iterable.is(Kind::none) || iterable.is_number()) {
+    fail(FailureKind::type, "can only join an iterable");
+  }
   Text out;
   std::size_t i = 0;
-  for (const Value& item : items_of(runtime, *given.find(0))) {
+  for (const Value& item : items_of(runtime, iterable)) {
     if (!item.is(Kind::string)) {
       fail(FailureKind::type, "sequence item {}: expected str instance, {} found", i, type_name(item));
     }

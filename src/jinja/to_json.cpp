@@ -90,9 +90,7 @@ class JsonWriter {
     if (named != std::string_view::npos) {
       (out += '\\') += kLetters[named];
     } else if (c < 0x20 || (ascii_ && c >= 0x7F)) {
-      if (c == 0x7F) {
-        out += '\x7F';
-      } else if (c <= 0xFFFF) {
+      if (c <= 0xFFFF) {
         out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
       } else {
         const std::uint32_t rest = static_cast<std::uint32_t>(c) - 0x10000;
