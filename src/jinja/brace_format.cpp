@@ -9,7 +9,9 @@ namespace {
 
 class Formatter {
  public:
-  Formatter(Runtime& runtime, const Arguments& arguments) : runtime_(runtime), arguments_(arguments) {}
+  /// `mapping`: where names are looked up in place of the arguments, or nullptr.
+  Formatter(Runtime& runtime, const Arguments& arguments, const DictObject* mapping)
+      : runtime_(runtime), arguments_(arguments), mapping_(mapping) {}
 
   /// `depth`: how deep specifications may still lie in specifications.
   Text format(const Text& format, int depth) {
@@ -32,7 +34,7 @@ class Formatter {
       }
       const Field field = parse_field(text, brace + 1);
       out.append(formatted(field, format.slice(field.spec_begin, field.end), depth));
-      runtime_.heap().expect(out.size());
+      runtime_.heap().expect(out.footprint());
       at = field.end + 1;
     }
     return out;
@@ -114,14 +116,25 @@ class Formatter {
     return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string_view::npos;
   }
 
+  const Value* named(std::string_view name) {
+    if (mapping_ != nullptr) {
+      return mapping_->get(name);
+    }
+    for (const auto& [known, value] : arguments_.named) {
+      if (known == name) {
+        return &value;
+      }
+    }
+    return nullptr;
+  }
+
   /// The argument that a path begins with. Numbers are counted or written, as in string.Formatter: "{0.x}{}" is both.
   Value first(std::string_view name, bool alone) {
     const bool automatic = name.empty();
     if (!automatic && !is_number(name)) {
-      for (const auto& [known, value] : arguments_.named) {
-        if (known == name) {
-          return value;
-        }
+      const Value* found = named(name);
+      if (found != nullptr) {
+        return *found;
       }
       fail(FailureKind::value, "'{}'", name);
     }
@@ -180,6 +193,7 @@ class Formatter {
 
   Runtime& runtime_;
   const Arguments& arguments_;
+  const DictObject* mapping_;
   std::size_t next_ = 0;
   bool manual_ = false;
 };
@@ -187,7 +201,12 @@ class Formatter {
 }  // namespace
 
 Text brace_format(Runtime& runtime, const Text& format, const Arguments& arguments) {
-  return Formatter(runtime, arguments).format(format, 2);
+  return Formatter(runtime, arguments, nullptr).format(format, 2);
+}
+
+Text brace_format_map(Runtime& runtime, const Text& format, const Value& mapping) {
+  const Arguments none;
+  return Formatter(runtime, none, &mapping.as<DictObject>()).format(format, 2);
 }
 
 }  // namespace llorch::jinja

@@ -151,7 +151,8 @@ Text finish(Runtime& runtime, const Spec& spec, const Number& number) {
     // Padding goes behind the sign; zeros take part in the grouping.
     const auto wanted = spec.width - static_cast<std::int64_t>(head.size() + number.rest.size());
     if (spec.fill == "0" && spec.grouping != '\0' && !whole.empty()) {
-      runtime.heap().expect(static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
+      runtime.heap().expect(2 * static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
+      runtime.step_bytes(4 * static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
       std::string shown = grouped(whole, spec.grouping, number.group);
       while (static_cast<std::int64_t>(shown.size()) < wanted) {
         const auto lacking = static_cast<std::size_t>(wanted) - shown.size();

@@ -33,7 +33,7 @@ class Formatter {
       if (at_ < text.size()) {
         ++at_;
         directive();
-        runtime_.heap().expect(out_.size());
+        runtime_.heap().expect(out_.footprint());
       }
     }
     const bool left_over = arguments_.is(Kind::tuple) ? next_ < arguments_.items().size() : next_ == 0;
@@ -204,7 +204,7 @@ class Formatter {
   void pad(const Directive& d, const Text& body) {
     const std::int64_t missing = std::max<std::int64_t>(0, d.width - str::count_chars(body.view()));
     const auto n = static_cast<std::size_t>(missing);
-    runtime_.heap().expect(out_.size() + n);
+    runtime_.heap().expect(out_.footprint() + n);
     runtime_.step_bytes(n + body.size());
     if (!d.left) {
       out_.append(std::string(n, ' '), origin_);

@@ -19,13 +19,7 @@ Value format_map(Runtime& runtime, const Value& self, const Arguments& arguments
   if (!mapping.is(Kind::dict)) {
     fail(FailureKind::type, "format_map() needs a mapping, not {}", type_name(mapping));
   }
-  Arguments named;
-  for (const auto& [key, value] : mapping.as<DictObject>().entries) {
-    if (key.is(Kind::string)) {
-      named.named.emplace_back(std::string(key.text().view()), value);
-    }
-  }
-  return runtime.string(brace_format(runtime, self.text(), named));
+  return runtime.string(brace_format_map(runtime, self.text(), mapping));
 }
 
 struct Entry {

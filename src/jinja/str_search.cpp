@@ -123,7 +123,7 @@ Text replace_between(Runtime& runtime, const Text& text, const Text& to, std::in
     out.append(text, at, at + length);
     at += length;
     runtime.step_bytes(to.size());
-    runtime.heap().expect(out.size());
+    runtime.heap().expect(out.footprint());
   }
   out.append(text, at, text.size());
   return out;
@@ -133,6 +133,7 @@ Text replace_between(Runtime& runtime, const Text& text, const Text& to, std::in
 
 Text replace(Runtime& runtime, const Text& text, const Text& from, const Text& to, std::int64_t count) {
   runtime.step_bytes(text.size());
+  count = std::max<std::int64_t>(count, -1);
   if (from.empty()) {
     return replace_between(runtime, text, to, count);
   }
@@ -147,7 +148,7 @@ Text replace(Runtime& runtime, const Text& text, const Text& from, const Text& t
     out.append(to);
     at = found + from.size();
     runtime.step_bytes(to.size());
-    runtime.heap().expect(out.size());
+    runtime.heap().expect(out.footprint());
   }
   out.append(text, at, text.size());
   return out;

@@ -40,7 +40,8 @@ Padding padding_of(Runtime& runtime, const Value& self, const Arguments& argumen
       fail(FailureKind::type, "The fill character must be exactly one character long");
     }
   }
-  const std::int64_t missing = std::max<std::int64_t>(0, given.integer(0, 0) - length_of(runtime, self));
+  const std::int64_t missing =
+      std::max<std::int64_t>(0, std::max<std::int64_t>(0, given.integer(0, 0)) - length_of(runtime, self));
   const auto bytes = static_cast<std::size_t>(missing);
   runtime.heap().expect(bytes > SIZE_MAX / 8 ? SIZE_MAX / 2 : bytes * fill.size());
   runtime.step_bytes(bytes * fill.size());
@@ -66,6 +67,8 @@ Text strip(Runtime& runtime, const Text& text, Side side, const Value& character
   std::vector<char32_t> set;
   if (characters.is(Kind::string)) {
     const std::string_view all = characters.text().view();
+    runtime.step_bytes(4 * all.size());
+    runtime.heap().expect(4 * all.size());
     for (std::size_t at = 0; at < all.size();) {
       const Utf8Char c = decode_utf8(all.substr(at));
       set.push_back(c.code);
@@ -151,7 +154,7 @@ Value center(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value zfill(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given = str::positional("zfill", arguments, 1, 1);
-  const std::int64_t missing = given.integer(0, 0) - length_of(runtime, self);
+  const std::int64_t missing = std::max<std::int64_t>(0, given.integer(0, 0)) - length_of(runtime, self);
   if (missing <= 0) {
     return self;
   }
@@ -175,7 +178,7 @@ Value expandtabs(Runtime& runtime, const Value& self, const Arguments& arguments
     const std::size_t length = char_bytes(bytes, at);
     if (bytes[at] == '\t') {
       const std::int64_t spaces = size > 0 ? size - column % size : 0;
-      runtime.heap().expect(out.size() + static_cast<std::size_t>(spaces));
+      runtime.heap().expect(out.footprint() + static_cast<std::size_t>(spaces));
       runtime.step_bytes(static_cast<std::size_t>(spaces));
       out.append(std::string(static_cast<std::size_t>(spaces), ' '), Origin::author);
       column += spaces;

@@ -58,7 +58,7 @@ class JsonWriter {
  private:
   void word(std::string_view text) {
     out_.append(text, kNumberOrigin);
-    runtime_.heap().expect(out_.size());
+    runtime_.heap().expect(out_.footprint());
   }
 
   static std::string scalar(const Value& value) {
@@ -121,11 +121,12 @@ class JsonWriter {
       return;
     }
     word("\n");
+    const std::size_t bytes = indent_.size() * static_cast<std::size_t>(level_);
+    runtime_.step_bytes(bytes);
+    runtime_.heap().expect(out_.footprint() + bytes);
     for (int i = 0; i < level_; ++i) {
       out_.append(indent_);
     }
-    runtime_.step_bytes(indent_.size() * static_cast<std::size_t>(level_));
-    runtime_.heap().expect(out_.size());
   }
 
   void list(const std::vector<Value>& items) {
