@@ -4,6 +4,7 @@
 #include <locale.h>
 
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 
 #include "jinja/failure.h"
@@ -31,29 +32,44 @@ std::tm broken_down(std::chrono::local_seconds time) {
   return tm;
 }
 
-/// datetime fills in what strftime does not know: microseconds, and the zone that there is none of. Seconds since 1970
-/// would be the machine's zone's: here they are UTC's.
-std::string without_zone(std::chrono::local_seconds time, std::string_view format) {
+/// datetime fills in what strftime does not know, pair of bytes by pair: microseconds, and a zone that there is none
+/// of.
+std::string without_zone(std::string_view format) {
   std::string out;
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%' || i + 1 == format.size()) {
       out += format[i];
       continue;
     }
-    const std::size_t directive = std::min(format.find_first_not_of("-_0^#", i + 1), format.size() - 1);
-    const bool plain = directive == i + 1;
-    if (format[directive] == 's') {
-      out += std::to_string(time.time_since_epoch().count());
-      i = directive;
-    } else if (plain && (format[directive] == 'z' || format[directive] == 'Z')) {
-      i = directive;
-    } else if (plain && format[directive] == 'f') {
+    const char directive = format[++i];
+    if (directive == 'f') {
       out += "000000";
-      i = directive;
-    } else {
-      out += format.substr(i, 2);  // "%%f" is no directive behind a '%'
-      ++i;
+    } else if (directive != 'z' && directive != 'Z') {
+      (out += '%') += directive;
     }
+  }
+  return out;
+}
+
+/// Seconds since 1970 would be the machine's zone's: here they are UTC's.
+std::string with_seconds(std::chrono::local_seconds time, std::string_view format) {
+  std::string out;
+  for (std::size_t i = 0; i < format.size(); ++i) {
+    if (format[i] != '%' || i + 1 == format.size()) {
+      out += format[i];
+      continue;
+    }
+    const std::size_t digits = std::min(format.find_first_not_of("-_0^#", i + 1), format.size() - 1);
+    std::size_t end = std::min(format.find_first_not_of("0123456789", digits), format.size() - 1);
+    std::size_t width = 0;
+    std::from_chars(format.data() + digits, format.data() + end, width);
+    end += (format[end] == 'E' || format[end] == 'O') && end + 1 < format.size() ? 1 : 0;
+    if (format[end] == 's') {
+      out += fmt::format("{:>{}}", time.time_since_epoch().count(), std::min(width, kMaxBytes + 1));
+    } else {
+      out += format.substr(i, end + 1 - i);
+    }
+    i = end;
   }
   return out;
 }
@@ -77,7 +93,7 @@ std::string format_time(std::chrono::local_seconds time, std::string_view format
   std::string out;
   for (std::size_t begin = 0; begin <= format.size();) {
     const std::size_t end = std::min(format.find('\0', begin), format.size());
-    out += c_strftime(without_zone(time, format.substr(begin, end - begin)), tm);
+    out += c_strftime(with_seconds(time, without_zone(format.substr(begin, end - begin))), tm);
     if (end < format.size()) {
       out += '\0';
     }

@@ -264,7 +264,7 @@ Text format_integer(Runtime& runtime, const Value& value, const Spec& spec) {
     }
     std::string bytes;
     append_utf8(bytes, big.convert_to<std::uint32_t>());
-    return pad(runtime, spec, Text(repair_utf8(bytes), Origin::input), '<');
+    return pad(runtime, spec, Text(repair_utf8(bytes), Origin::input), '>');
   }
   Number parts;
   parts.sign = sign_of(spec, big.sign() < 0);

@@ -62,8 +62,15 @@ TEST_F(JsonText, ReadsNumbersOfAnySize) {
   EXPECT_EQ(shown(*read("9223372036854775807")), "9223372036854775807");
   EXPECT_EQ(shown(*read("9223372036854775808")), "9223372036854775808");
   EXPECT_EQ(shown(*read("-9223372036854775809")), "-9223372036854775809");
-  const std::string digits(300, '7');
-  EXPECT_EQ(shown(*read(digits)), digits);
+  for (const std::size_t n : {300U, 400U, 4200U}) {
+    const std::string digits(n, '7');
+    EXPECT_EQ(shown(*read(digits)), digits);
+    EXPECT_EQ(shown(*read("-" + digits)), "-" + digits);
+  }
+  EXPECT_NE(error_of(std::string(4250, '7')).find("an integer of more than 14000 bits"), std::string::npos);
+  EXPECT_NE(error_of(std::string(100'000, '7')), "");
+  EXPECT_NE(error_of("1e400"), "");
+  EXPECT_EQ(shown(*read("[1e-400, -1e-400, 5e-324]")), "[0.0, -0.0, 5e-324]");
   EXPECT_EQ(shown(*read("1.0")), "1.0");
   EXPECT_EQ(shown(*read("1e2")), "100.0");
 }

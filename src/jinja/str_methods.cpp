@@ -1,6 +1,7 @@
 #include "jinja/str_methods.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/utf8.h"
 #include "jinja/format.h"
@@ -105,6 +106,14 @@ Parameters positional(std::string_view method, const Arguments& arguments, std::
     fail(FailureKind::type, "{} expected at {} {} argument{}, got {}", method, side, bound, plural, n);
   }
   return {method, arguments, {"1", "2", "3"}, 0};
+}
+
+int int_parameter(const Parameters& given, std::size_t i, int fallback) {
+  const std::int64_t value = given.integer(i, fallback);
+  if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) {
+    fail(FailureKind::value, "Python int too large to convert to C int");
+  }
+  return static_cast<int>(value);
 }
 
 const Text& text_parameter(const Parameters& given, std::size_t i, std::string_view must) {

@@ -79,7 +79,7 @@ TEST_F(StrMethods, WidthsBeyondMemoryAreRefusedBeforeTheyAreTaken) {
     }
     EXPECT_EQ(moved("a", method, {integer(INT64_MIN)}), "a") << method;
   }
-  EXPECT_EQ(failure_of([&] { moved("\t", "expandtabs", {integer(INT64_MAX)}); }), FailureKind::budget);
+  EXPECT_EQ(failure_of([&] { moved("\t", "expandtabs", {integer(INT32_MAX)}); }), FailureKind::budget);
 }
 
 TEST_F(StrMethods, AreLinearWhereEveryPlaceAlmostMatches) {

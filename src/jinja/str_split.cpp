@@ -162,7 +162,7 @@ Value rsplit(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value splitlines(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("splitlines", arguments, {"keepends"});
-  return list_of(runtime, split_lines(runtime, self.text(), given.integer(0, 0) != 0));
+  return list_of(runtime, split_lines(runtime, self.text(), int_parameter(given, 0, 0) != 0));
 }
 
 Value partition(Runtime& runtime, const Value& self, const Arguments& arguments) {

@@ -62,6 +62,8 @@ Value zfill(Runtime&, const Value&, const Arguments&);
 /// Arguments of a method that has no names for them: how many there must and may be, in Python's words. Most methods
 /// are such; the others read Parameters.
 Parameters positional(std::string_view method, const Arguments& arguments, std::size_t n_required, std::size_t n_most);
+/// An integer parameter that CPython takes as a C int.
+int int_parameter(const Parameters& given, std::size_t i, int fallback);
 /// A parameter that must be a string; `must` is the beginning of what is said when it is none.
 const Text& text_parameter(const Parameters& given, std::size_t i, std::string_view must = "must be str");
 /// Offset of the last `needle` (not empty) in `text`; npos when it is not there. Linear, by way of a copy.

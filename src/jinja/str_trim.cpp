@@ -170,7 +170,7 @@ Value zfill(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value expandtabs(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("expandtabs", arguments, {"tabsize"});
-  const std::int64_t size = given.integer(0, 8);
+  const std::int64_t size = int_parameter(given, 0, 8);
   Text out;
   std::int64_t column = 0;
   const std::string_view bytes = self.text().view();

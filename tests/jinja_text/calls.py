@@ -53,13 +53,15 @@ def explained(case, ours, theirs):
         text = case["self"]
         if text.startswith("\ufeff"):
             return "a byte order mark in front of JSON"
-        if "NaN" in text or "Infinity" in text or "number overflow" in str(ours[2]):
+        if "NaN" in text or "Infinity" in text or "out of range" in str(ours[2]) or "overflow" in str(ours[2]):
             return "NaN and infinity in JSON"
         if "surrogate" in str(ours[2]):
             return "surrogates alone"
     if any(c.isdecimal() and not c.isascii() for s in strings_in([case.get("spec"), case.get("self")]) for c in s) and (
             case["do"] == "value" or case.get("name") in ("format", "format_map")):
         return "digits of other scripts in a specification"
+    if case["do"] == "time" and "^" in case["self"] and not case["self"].isascii():
+        return "capitals beyond ASCII in no directive of strftime"
     if case["do"] == "time" and "\0" in case["self"]:
         return "strftime goes on behind a zero byte"
     return None
@@ -174,8 +176,11 @@ class Calls:
         if kind < 12:
             return self.percent()
         if kind < 15:
-            return {"do": "value", "self": self.choice([self.text, self.integer, self.real, self.real, self.scalar])(),
-                    "spec": self.spec()}
+            spec = self.spec()
+            this = self.choice([self.text, self.integer, self.real, self.real, self.scalar])()
+            if spec.endswith("c") and self.chance(0.7):
+                this = ord(self.code())
+            return {"do": "value", "self": this, "spec": spec}
         if kind == 15:
             return self.braces()
         if kind == 16:
