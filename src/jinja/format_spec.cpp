@@ -99,6 +99,9 @@ Spec parse_spec(const Text& source, bool number, char default_type) {
   if (text.size() > 1) {
     fail(FailureKind::value, "Invalid format specifier");
   }
+  if (!text.empty() && text[0] == '\0') {
+    fail(FailureKind::value, "Unknown format code '\\x0'");
+  }
   spec.type = text.empty() ? '\0' : text[0];
   check_grouping(spec, default_type);
   return spec;
