@@ -5,14 +5,16 @@
 // Ids must equal those of Hugging Face tokenizers 0.23, which classifies letters by Unicode 16 and normalises by
 // Unicode 9. The lists below take away what later versions of Unicode added. Everything else is asked of the
 // JavaScript engine: \p{...} for categories, String.normalize for decompositions, compositions and the order of marks.
+import { fileURLToPath } from 'node:url';
+
 const assert = (condition, message) => { if (!condition) throw new Error(message); };
 assert(parseInt(process.versions.unicode) === 17, `Unicode 17 needed, this node has ${process.versions.unicode}`);
 
 const ranges = (text) => text.split(/[\s,]+/).filter(Boolean).map((r) => r.split('-').map((x) => parseInt(x, 16)));
-const contains = (list, c) => list.some(([low, high = low]) => c >= low && c <= high);
+export const contains = (list, c) => list.some(([low, high = low]) => c >= low && c <= high);
 
 // Assigned by Unicode 17.
-const newer16 = ranges(`88f,c5c,cdc,1acf-1add,1ae0-1aeb,20c1,2b96,a7ce-a7cf,a7d2,a7d4,a7f1,fbc3-fbd2,fd90-fd91,
+export const newer16 = ranges(`88f,c5c,cdc,1acf-1add,1ae0-1aeb,20c1,2b96,a7ce-a7cf,a7d2,a7d4,a7f1,fbc3-fbd2,fd90-fd91,
   fdc8-fdce,10940-10959,10ec5-10ec7,10ed0-10ed8,10efa-10efb,11b60-11b67,11db0-11ddb,11de0-11de9,16ea0-16eb8,
   16ebb-16ed3,16ff2-16ff6,187f8-187ff,18d09-18d1e,18d80-18df2,1ccfa-1ccfc,1ceba-1ced0,1cee0-1cef0,1e6c0-1e6de,
   1e6e0-1e6f5,1e6fe-1e6ff,1f6d8,1f777-1f77a,1f8d0-1f8d8,1fa54-1fa57,1fa8a,1fa8e,1fac8,1facd,1faea,1faef,1fbfa,
@@ -31,6 +33,7 @@ const kTests = kCategories.map((name) => new RegExp(`^\\p{${name}}$`, 'u'));
 function category(c) {
   if (c >= 0xd800 && c < 0xe000) return kCategories.indexOf('Cs');
   if (contains(newer16, c)) return 0;
+  if (c === 0x295) return kCategories.indexOf('Ll');  // Lo since Unicode 17
   const s = String.fromCodePoint(c);
   return kTests.findIndex((test) => test.test(s));
 }
@@ -98,6 +101,10 @@ function rows(items, perLine) {
 const hex = (x) => `0x${x.toString(16)}`;
 const braces = (row) => `{${row.map(hex).join(', ')}}`;
 
+// make_unicode_sets.mjs takes the lists above alone.
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+
+function main() {
 const { decompositions, compositions, classes } = normalisation();
 compositions.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
 // Runs of marks of one class: first << 16 | length << 8 | rank.
@@ -131,3 +138,4 @@ ${table('Decomposition', 'decompositions',
         rows(decompositions.map(([c, ...p]) => `{${hex(c)}, ${braces(p.filter((x) => x))}}`), 3))}
 ${table('Composition', 'compositions', rows(compositions.map(braces), 4))}
 }  // namespace llorch`);
+}

@@ -122,6 +122,14 @@ Category category_of(char32_t c) {
   return static_cast<Category>(*(std::upper_bound(table.begin(), table.end(), key) - 1) & 0xFFu);
 }
 
+void for_each_category_run(const std::function<void(char32_t, char32_t, Category)>& fn) {
+  const auto table = category_ranges();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const char32_t last = i + 1 < table.size() ? (table[i + 1] >> 8) - 1 : 0x10FFFF;
+    fn(table[i] >> 8, last, static_cast<Category>(table[i] & 0xFF));
+  }
+}
+
 bool is_white_space(char32_t c) {
   if (c < 0x80) {
     return c == ' ' || (c >= 9 && c <= 13);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ enum class Category : std::uint8_t {
 // clang-format on
 
 Category category_of(char32_t c);
+/// Calls fn(first, last, category) for every run of code points of one category, in order.
+void for_each_category_run(const std::function<void(char32_t, char32_t, Category)>& fn);
 
 constexpr bool is_letter(Category c) {
   return c >= Category::lu && c <= Category::lo;

@@ -109,14 +109,7 @@ Result<ChatInput> input_of(const Json& line) {
   input.messages = line.contains("messages") ? member(line, "messages") : "[]";
   input.tools = member(line, "tools");
   input.documents = member(line, "documents");
-  if (const auto extra = line.find("extra"); extra != line.end() && extra->is_object()) {
-    Json variables = *extra;
-    if (variables.contains("documents")) {  // transformers' own argument, wherever it is given
-      input.documents = member(variables, "documents");
-      variables.erase("documents");
-    }
-    input.variables = dump_json(variables);
-  }
+  input.variables = member(line, "extra");
   if (const auto found = line.find("add_generation_prompt"); found != line.end()) {
     if (!found->is_boolean()) {
       return Error{ErrorCode::invalid_argument, "add_generation_prompt must be true or false"};
@@ -165,28 +158,15 @@ Json rendered_json(const Source& source, const jinja::Text& text) {
 /// One line of --jsonl. A line may bring a "template" of its own.
 Json render_line(const Source& source, const std::string& name, const std::string& line,
                  std::chrono::local_seconds now) {
-  const auto value_error = [](const std::string& message) {
-    return failure_json({jinja::FailureKind::value, message});
-  };
-  const auto parsed = parse_ordered_json(line, "line");
-  if (!parsed.ok()) {
-    return value_error(parsed.error().message);
-  }
-  if (!parsed->is_object()) {
-    return value_error("line: must be an object");
-  }
-  auto input = input_of(*parsed);
-  if (!input.ok()) {
-    return value_error(input.error().message);
-  }
-  input->template_name = name;
   std::optional<ChatTemplates> own;
-  if (const auto found = parsed->find("template"); found != parsed->end() && found->is_string()) {
-    ChatFiles files = source.chat;
-    files.templates = {{"default", found->get<std::string>(), "template"}};
-    own.emplace(files);
+  if (const auto parsed = parse_ordered_json(line, "case"); parsed.ok() && parsed->is_object()) {
+    if (const auto found = parsed->find("template"); found != parsed->end() && found->is_string()) {
+      ChatFiles files = source.chat;
+      files.templates = {{"default", found->get<std::string>(), "template"}};
+      own.emplace(files);
+    }
   }
-  const auto rendered = (own ? *own : source.templates).render(*input, now);
+  const auto rendered = own ? own->render_case(line, "", now) : source.templates.render_case(line, name, now);
   if (const auto* failure = std::get_if<jinja::Failure>(&rendered)) {
     return failure_json(*failure);
   }

@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "base/base64.h"
 #include "base/format.h"
 #include "base/json.h"
-#include "cli/base64.h"
 #include "cli/options.h"
 
 namespace llorch::cli {
@@ -71,6 +71,16 @@ Result<Json> tokenize_line(const Tokenizer& tokenizer, const Json& line) {
               {"decoded_skip", std::move(decoded_skip)}};
 }
 
+/// The same text as it comes out of a stream, token by token.
+std::string streamed(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids, bool skip_special) {
+  StreamDecoder decoder(tokenizer, true, skip_special);
+  std::string text;
+  for (const std::int32_t id : ids) {
+    text += decoder.push(id);
+  }
+  return text + decoder.finish();
+}
+
 Result<Json> detokenize_line(const Tokenizer& tokenizer, const Json& line) {
   const Error error{ErrorCode::invalid_argument, R"(needs an object with "ids", a list of token ids)"};
   if (!line.is_object() || !line.contains("ids") || !line["ids"].is_array()) {
@@ -90,8 +100,11 @@ Result<Json> detokenize_line(const Tokenizer& tokenizer, const Json& line) {
   for (const std::int32_t id : ids) {
     pieces.push_back(to_base64(tokenizer.piece(id)));
   }
-  return Json{
-      {"decoded", std::move(decoded)}, {"decoded_skip", std::move(decoded_skip)}, {"pieces_b64", std::move(pieces)}};
+  return Json{{"decoded", std::move(decoded)},
+              {"decoded_skip", std::move(decoded_skip)},
+              {"streamed", streamed(tokenizer, ids, false)},
+              {"streamed_skip", streamed(tokenizer, ids, true)},
+              {"pieces_b64", std::move(pieces)}};
 }
 
 /// Answers standard input line by line; the first bad line ends it with its number.
@@ -183,7 +196,8 @@ Verb add_detokenize(CLI::App& root) {
   CLI::App* app = root.add_subcommand("detokenize", "Shows the text of token ids (argument, else standard input)");
   app->add_option("MODEL", args->model, kModelHelp)->required();
   args->given = app->add_option("IDS", args->input, "1,2,3; without it: all of standard input");
-  app->add_flag("--jsonl", args->jsonl, R"(a line {"ids"} in, {"decoded","decoded_skip","pieces_b64"} out)");
+  app->add_flag("--jsonl", args->jsonl,
+                R"(a line {"ids"} in, {"decoded","decoded_skip","streamed","streamed_skip","pieces_b64"} out)");
   return {app, [args] { return finish(detokenize(*args)); }};
 }
 

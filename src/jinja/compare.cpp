@@ -173,6 +173,7 @@ std::size_t hash_of(const Value& key) {
     }
     case Kind::list:
     case Kind::dict:
+    case Kind::view:
       fail(FailureKind::type, "unhashable type: '{}'", type_name(key));
     case Kind::undefined:
     case Kind::none:

@@ -383,7 +383,9 @@ Value get_slice(Runtime& runtime, const Value& value, const Value& begin, const 
   require_defined(value);
   const bool can = value.is(Kind::string) || value.is(Kind::list) || value.is(Kind::tuple) || value.is(Kind::range);
   if (!can) {
-    return runtime.undefined(fmt::format("{} has no element slice", object_name(value)));
+    fail(FailureKind::type, "{}",
+         value.is(Kind::dict) ? "unhashable type: 'slice'"
+                              : fmt::format("'{}' object is not subscriptable", type_name(value)));
   }
   const Bounds bounds = slice_bounds(begin, end, step, length_of(runtime, value));
   if (value.is(Kind::string)) {
@@ -421,10 +423,6 @@ Walk::Walk(Runtime& runtime, const Value& value) : runtime_(&runtime), value_(va
     case Kind::view:
     case Kind::range:
       length_ = length_of(runtime, value);
-      break;
-    case Kind::loop:
-      taken_ = value.as<LoopObject>().items;
-      length_ = static_cast<std::int64_t>(taken_.size());
       break;
     default:
       fail(FailureKind::type, "'{}' object is not iterable", type_name(value));

@@ -141,25 +141,27 @@ std::vector<Value> Interpreter::loop_items(const For& node, const Value& iterabl
 
 void Interpreter::run_loop(const For& node, const Value& iterable, int level) {
   std::vector<Value> items = loop_items(node, iterable);
-  if (items.empty()) {
-    const Inner inner(*this);
-    run(node.otherwise);
-    return;
-  }
   const Value loop(Kind::loop, new LoopObject(runtime_->heap(), std::move(items), level));
   auto& state = loop.as<LoopObject>();
   if (node.recursive) {
     state.statement = &node;
     state.scope = scope_;
   }
+  bool completed = false;  // else is for loops of which no turn came to its end: Jinja counts a continue as none
   for (; state.index0 < state.items.size(); ++state.index0) {
     const Inner inner(*this);
     runtime_->step();
     scope_->set("loop", loop);
     assign(node.target, state.items[state.index0]);
-    if (run(node.body) == Flow::break_loop) {
+    const Flow flow = run(node.body);
+    completed = completed || flow == Flow::next;
+    if (flow == Flow::break_loop) {
       break;
     }
+  }
+  if (!completed) {
+    const Inner inner(*this);
+    run(node.otherwise);
   }
 }
 

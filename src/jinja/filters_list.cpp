@@ -39,13 +39,14 @@ Value key_of(Runtime& runtime, const Value& item, const Value* attribute, bool c
   return case_sensitive ? key : fold_case(runtime, key);
 }
 
-/// Several attributes with commas between make a list of keys.
+/// A list of keys, one for each attribute between commas. Always a list, as in Jinja: two undefined keys are equal
+/// then.
 Value sort_key(Runtime& runtime, const Value& item, const Value* attribute, bool case_sensitive) {
-  if (attribute == nullptr || !attribute->is(Kind::string) ||
-      attribute->text().view().find(',') == std::string_view::npos) {
-    return key_of(runtime, item, attribute, case_sensitive);
-  }
   std::vector<Value> keys;
+  if (attribute == nullptr || !attribute->is(Kind::string)) {
+    keys.push_back(key_of(runtime, item, attribute, case_sensitive));
+    return runtime.list(std::move(keys));
+  }
   const std::string_view all = attribute->text().view();
   for (std::size_t at = 0; at <= all.size();) {
     const std::size_t end = std::min(all.find(',', at), all.size());
@@ -165,6 +166,7 @@ Value dict_sort(Runtime& runtime, const Value& value, const Arguments& arguments
   if (what != "key" && what != "value") {
     fail(FailureKind::value, "You can only sort by either \"key\" or \"value\"");
   }
+  require_defined(value);
   std::vector<Keyed> pairs;
   for (Value& pair : items_of(runtime, items(runtime, value, {}))) {
     const Value& part = pair.items()[what == "key" ? 0 : 1];
@@ -182,8 +184,7 @@ Value first(Runtime& runtime, const Value& value, const Arguments& arguments) {
 
 Value last(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Parameters none("last", arguments, {});
-  if (value.is(Kind::generator) || value.is(Kind::undefined)) {
-    require_defined(value);
+  if (value.is(Kind::generator)) {
     fail(FailureKind::type, "'generator' object is not reversible");
   }
   const std::vector<Value> all = items_of(runtime, value);

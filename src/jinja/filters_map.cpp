@@ -1,4 +1,5 @@
-// map, select, reject and their forms with attributes: filters that take filters and tests by name.
+// map, select, reject and their forms with attributes: filters that take filters and tests by name. As in Jinja they
+// look into what is true alone: none|map(...) is nothing, and no error.
 #include "jinja/filter_tables.h"
 
 namespace llorch::jinja::filters {
@@ -32,6 +33,9 @@ Value choose(Runtime& runtime, const Value& value, const Arguments& arguments, s
   }
   const Value attribute = skip > 0 ? arguments.positional[0] : Value::none();
   return runtime.generator(value, [value, arguments, attribute, skip, wanted](Runtime& r) {
+    if (!truthy(value)) {
+      return std::vector<Value>();
+    }
     Test test = nullptr;
     Arguments others;
     if (arguments.positional.size() > skip) {
@@ -68,6 +72,9 @@ Value map(Runtime& runtime, const Value& value, const Arguments& arguments) {
     return runtime.generator(value, [value, path = *attribute, has_default = given != nullptr && !given->is(Kind::none),
                                      fallback = given != nullptr ? *given : Value()](Runtime& r) {
       std::vector<Value> mapped;
+      if (!truthy(value)) {
+        return mapped;
+      }
       for (const Value& item : items_of(r, value)) {
         r.step();
         mapped.push_back(get_path(r, item, path, has_default ? &fallback : nullptr));
@@ -79,6 +86,9 @@ Value map(Runtime& runtime, const Value& value, const Arguments& arguments) {
     fail(FailureKind::type, "map requires a filter argument");
   }
   return runtime.generator(value, [value, arguments](Runtime& r) {
+    if (!truthy(value)) {
+      return std::vector<Value>();
+    }
     const std::string name = name_of(arguments.positional[0]);
     const Filter filter = find_filter(name);
     if (filter == nullptr) {

@@ -181,8 +181,14 @@ Value file_size(Runtime& runtime, const Value& value, const Arguments& arguments
   const Parameters given("filesizeformat", arguments, {"binary"});
   const bool binary = given.flag(0, false);
   const double base = binary ? 1024 : 1000;
-  const Value number = real(runtime, value, {});
-  const double bytes = number.real();
+  const auto given_number = value.is_number()        ? std::optional(as_real(value))
+                            : value.is(Kind::string) ? parse_real(runtime, value.text())
+                                                     : std::nullopt;
+  if (!given_number) {
+    require_defined(value);
+    fail(FailureKind::value, "could not convert '{}' to a number", type_name(value));
+  }
+  const double bytes = *given_number;
   constexpr std::string_view kLetters = "kMGTPEZY";
   std::string text;
   if (bytes == 1) {

@@ -146,7 +146,8 @@ Value call_list(Runtime& runtime, const Value& self, std::string_view name, cons
     return runtime.list(self.items());
   }
   const bool is_index = name == "index";
-  const Parameters given(name, arguments, {"value", "start", "stop"}, 1);
+  const Parameters given =
+      is_index ? Parameters(name, arguments, {"value", "start", "stop"}, 1) : Parameters(name, arguments, {"value"}, 1);
   const auto n = static_cast<std::int64_t>(self.items().size());
   const auto clamp = [&](std::int64_t i) { return std::clamp(i < 0 ? i + n : i, std::int64_t{0}, n); };
   const std::int64_t begin = is_index ? clamp(given.integer(1, 0)) : 0;

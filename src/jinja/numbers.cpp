@@ -1,4 +1,5 @@
 // Arithmetic of Python: integers grow beyond 64 bits, // and % round down, / is always a float.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -220,10 +221,11 @@ Value repeat(Runtime& runtime, const Value& sequence, const Value& times) {
   runtime.heap().expect(one * n);
   runtime.step_bytes(one * n);
   if (is_string) {
-    Text text;
+    Text text = n > 0 ? sequence.text() : Text();
     text.reserve(one * n);
-    for (std::size_t i = 0; one != 0 && i < n; ++i) {
-      text.append(sequence.text());
+    while (text.size() < one * n) {  // twice as much each time
+      const Text part = text;
+      text.append(part, 0, std::min(part.size(), one * n - text.size()));
     }
     return runtime.string(std::move(text));
   }

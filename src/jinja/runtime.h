@@ -13,9 +13,9 @@ namespace llorch::jinja {
 
 /// Budgets of one render. What goes over ends as FailureKind::budget.
 struct Limits {
-  std::int64_t steps = 1'000'000;         // one for each node walked, item visited, or kBytesPerStep bytes handled
-  std::size_t memory_bytes = 24U << 20U;  // held at a time, values from outside not counted
-  std::size_t output_bytes = 8U << 20U;
+  std::int64_t steps = 400'000;          // one for each node walked, item visited, or kBytesPerStep bytes handled
+  std::size_t memory_bytes = 8U << 20U;  // held at a time, values from outside not counted
+  std::size_t output_bytes = 4U << 20U;
   int depth = 200;               // of macros that call macros and of nested statements, together
   std::int64_t range = 100'000;  // as in Jinja's sandbox
 };

@@ -57,6 +57,7 @@ bool calls_true(Runtime& runtime, const Value& value, std::string_view method) {
 }
 
 bool known(const Value& name, bool filter) {
+  hash_of(name);  // what cannot be looked up is an error
   return name.is(Kind::string) &&
          (filter ? find_filter(name.text().view()) != nullptr : find_test(name.text().view()) != nullptr);
 }

@@ -93,23 +93,35 @@ TEST_P(BadBodies, AreNamed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, BadBodies,
-    ::testing::Values(BadBody{"", "body", "json"}, BadBody{"{", "body", "json"}, BadBody{"{} x", "body", "json"},
-                      BadBody{"{\"prompt\":\"\xff\"}", "body", "json"}, BadBody{R"({"a":1,"a":2})", "body", "json"},
-                      BadBody{R"({"seed":NaN})", "body", "json"}, BadBody{"[]", "body", "type(object)"},
-                      BadBody{"7", "body", "type(object)"}, BadBody{R"({"prompt":"p"})", "job_id", "required"},
-                      BadBody{R"({"job_id":"","prompt":"p"})", "job_id", "length(1,128)"},
-                      BadBody{R"({"job_id":7,"prompt":"p"})", "job_id", "type(string)"},
-                      BadBody{R"({"job_id":"j"})", "prompt", "required"},
-                      BadBody{R"({"job_id":"j","prompt":""})", "prompt", "min_length(1)"},
-                      BadBody{R"({"job_id":"j","prompt":["p"]})", "prompt", "type(string)"},
-                      BadBody{R"({"job_id":"j","messages":"p"})", "messages", "type(array)"},
-                      BadBody{R"({"job_id":"j","messages":[]})", "messages", "min_length(1)"},
-                      BadBody{R"({"job_id":"j","messages":["p"]})", "messages[0]", "type(object)"},
-                      BadBody{R"({"job_id":"j","messages":[{"role":"user"}]})", "messages[0].content", "required"},
-                      BadBody{R"({"job_id":"j","messages":[{"role":7,"content":""}]})", "messages[0].role",
-                              "type(string)"},
-                      BadBody{R"({"job_id":"j","messages":[{"role":"user","content":"","name":"n"}]})",
-                              "messages[0].name", "unknown"}));
+    ::testing::Values(
+        BadBody{"", "body", "json"}, BadBody{"{", "body", "json"}, BadBody{"{} x", "body", "json"},
+        BadBody{"{\"prompt\":\"\xff\"}", "body", "json"}, BadBody{R"({"a":1,"a":2})", "body", "json"},
+        BadBody{R"({"seed":NaN})", "body", "json"}, BadBody{"[]", "body", "type(object)"},
+        BadBody{"7", "body", "type(object)"}, BadBody{R"({"prompt":"p"})", "job_id", "required"},
+        BadBody{R"({"job_id":"","prompt":"p"})", "job_id", "length(1,128)"},
+        BadBody{R"({"job_id":7,"prompt":"p"})", "job_id", "type(string)"},
+        BadBody{R"({"job_id":"j"})", "prompt", "required"},
+        BadBody{R"({"job_id":"j","prompt":""})", "prompt", "min_length(1)"},
+        BadBody{R"({"job_id":"j","prompt":["p"]})", "prompt", "type(string)"},
+        BadBody{R"({"job_id":"j","messages":"p"})", "messages", "type(array)"},
+        BadBody{R"({"job_id":"j","messages":[]})", "messages", "min_length(1)"},
+        BadBody{R"({"job_id":"j","messages":["p"]})", "messages[0]", "type(object)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user"}]})", "messages[0].content", "required"},
+        BadBody{R"({"job_id":"j","messages":[{"role":7,"content":""}]})", "messages[0].role", "type(string)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":7}]})", "messages[0].content",
+                "type(string,array)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":[{"type":"image_url"}]}]})",
+                "messages[0].content[0]", "type(text)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":"","tool_calls":7}]})", "messages[0].tool_calls",
+                "type(array)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":""}],"tools":{}})", "tools", "type(array)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":""}],"documents":[7]})", "documents[0]",
+                "type(object)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":""}],"chat_template":7})", "chat_template",
+                "type(string)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":""}],"chat_template_kwargs":[]})",
+                "chat_template_kwargs", "type(object)"},
+        BadBody{R"({"job_id":"j","prompt":"p","tools":[]})", "tools", "requires(messages)"}));
 
 TEST(ExecuteRequest, EveryFaultAtOnce) {
   const auto errors = faults(R"({"prompt":7,"top_p":7,"temperature":"hot","seed":-1,"stop":[1,2],"wrong":0})");
@@ -140,14 +152,29 @@ TEST(ExecuteRequest, Defaults) {
   EXPECT_NE(request.sampling.seed, good(R"({"job_id":"j","prompt":"p"})").sampling.seed) << "seeds are drawn";
 }
 
+TEST(ExecuteRequest, MessagesComeInTheFormThatTemplatesTake) {
+  const ExecuteRequest request = good(R"({"job_id":"j","messages":[
+      {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
+      {"content":null,"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"{\"z\":1,\"a\":2}"}}]}],
+      "tools":[{"z":1,"a":2}],"documents":[],"chat_template":"rag","chat_template_kwargs":{"x":true},
+      "add_generation_prompt":false})");
+  ASSERT_TRUE(request.chat);
+  EXPECT_EQ(request.chat->messages, R"([{"role":"user","content":"a\nb"},{"content":null,"role":"assistant",)"
+                                    R"("tool_calls":[{"function":{"name":"f","arguments":{"z":1,"a":2}}}]}])");
+  EXPECT_EQ(request.chat->tools, R"([{"z":1,"a":2}])");
+  EXPECT_EQ(request.chat->documents, "");
+  EXPECT_EQ(request.chat->template_name, "rag");
+  EXPECT_EQ(request.chat->variables, R"({"x":true})");
+  EXPECT_FALSE(request.chat->add_generation_prompt);
+}
+
 TEST(ExecuteRequest, EveryField) {
   const ExecuteRequest request = good(R"({"job_id":"j","messages":[{"role":"system","content":""},
       {"role":"user","content":"ü"}],"max_tokens":100,"temperature":0,"top_p":0.5,"min_p":1,"top_k":50,
       "repetition_penalty":0.01,"presence_penalty":-2,"frequency_penalty":2,"stop":["END","\n"],
       "seed":18446744073709551615,"parse_special":true,"trace":false,"stream":false})");
-  ASSERT_EQ(request.messages.size(), 2U);
-  EXPECT_EQ(request.messages[1].role, "user");
-  EXPECT_EQ(request.messages[1].content, "ü");
+  ASSERT_TRUE(request.chat);
+  EXPECT_EQ(request.chat->messages, R"([{"role":"system","content":""},{"role":"user","content":"ü"}])");
   EXPECT_EQ(request.max_tokens, 100);
   EXPECT_EQ(request.sampling.temperature, 0.0F);
   EXPECT_EQ(request.sampling.top_k, 50);

@@ -111,6 +111,9 @@ std::vector<Section> AddedTokenFinder::find(std::string_view text, bool parse_sp
     // White space that an earlier token took along stays with it.
     begin = rule.lstrip ? std::max(strip_left(text, begin), done) : begin;
     end = rule.rstrip ? strip_right(text, end) : end;
+    if (begin >= end) {
+      continue;  // nothing of it is left: Hugging Face drops such a token too
+    }
     if (begin > done) {
       sections.push_back({done, begin, -1});
     }

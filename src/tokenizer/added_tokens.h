@@ -20,6 +20,7 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it along
   bool rstrip = false;       // takes the white space after it along
   bool single_word = false;  // only between characters that are not \w
+  std::string spelled;       // what the decoder takes in place of the content, where that would be read as bytes
 };
 
 /// Text that looks like a marker of chat formats ("<tool_call>", "[INST]", "<|im_end|>", "<｜end▁of▁sentence｜>").

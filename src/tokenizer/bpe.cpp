@@ -9,14 +9,23 @@
 #include "tokenizer/byte_level.h"
 
 namespace llorch {
+namespace {
+
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // '▁'
+
+}  // namespace
 
 MergeTable::MergeTable(std::size_t n_merges) : slots_(std::bit_ceil(std::max<std::size_t>(8, n_merges * 2))) {}
 
-std::size_t MergeTable::slot_of(std::uint64_t pair) const {
-  const std::size_t mask = slots_.size() - 1;
+std::size_t MergeTable::first_slot(std::uint64_t pair) const {
   std::uint64_t hash = pair * 0x9E3779B97F4A7C15u;  // Fibonacci hashing; the high bits are the mixed ones
   hash ^= hash >> 32;
-  std::size_t slot = static_cast<std::size_t>(hash) & mask;
+  return static_cast<std::size_t>(hash) & (slots_.size() - 1);
+}
+
+std::size_t MergeTable::slot_of(std::uint64_t pair) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t slot = first_slot(pair);
   while (slots_[slot].pair != kFree && slots_[slot].pair != pair) {
     slot = (slot + 1) & mask;
   }
@@ -24,12 +33,16 @@ std::size_t MergeTable::slot_of(std::uint64_t pair) const {
 }
 
 void MergeTable::add(std::int32_t left, std::int32_t right, std::int32_t id) {
-  const std::uint64_t pair = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+  const std::uint64_t pair = pair_of(left, right);
   slots_[slot_of(pair)] = {pair, n_ranks_++, id};
 }
 
+void MergeTable::prefetch(std::int32_t left, std::int32_t right) const {
+  __builtin_prefetch(&slots_[first_slot(pair_of(left, right))]);
+}
+
 std::optional<Merge> MergeTable::find(std::int32_t left, std::int32_t right) const {
-  const std::uint64_t pair = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+  const std::uint64_t pair = pair_of(left, right);
   const Slot& slot = slots_[slot_of(pair)];
   if (slot.pair == kFree) {
     return std::nullopt;
@@ -45,8 +58,8 @@ std::array<std::int32_t, 256> byte_token_ids(const Vocab& vocab) {
   return ids;
 }
 
-std::optional<int> missing_byte_character(const Vocab& vocab) {
-  for (int b = 0; b <= 0xF0; ++b) {
+std::optional<int> missing_byte_character(const Vocab& vocab, int from) {
+  for (int b = from; b <= 0xF0; ++b) {
     const char byte = static_cast<char>(b);
     std::string text;
     append_byte_level({&byte, 1}, text);
@@ -57,17 +70,72 @@ std::optional<int> missing_byte_character(const Vocab& vocab) {
   return std::nullopt;
 }
 
+std::size_t next_word(std::string_view text, std::size_t at) {
+  for (std::size_t from = at;;) {
+    const std::size_t found = text.find(kSpace, from + 1);
+    if (found == std::string_view::npos) {
+      return text.size();
+    }
+    if (found > at && !text.substr(0, found).ends_with(kSpace)) {
+      return found;
+    }
+    from = found;
+  }
+}
+
+bool tokens_stay_in_words(const Vocab& vocab) {
+  if (!vocab.find(kSpace)) {
+    return false;
+  }
+  for (std::int32_t id = 0; id < vocab.size(); ++id) {
+    const std::string_view text = vocab.text(id);
+    if (vocab.is_findable(id) && !text.empty() && next_word(text, 0) != text.size()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+namespace {
+
+/// The same tokens by the bytes that they spell; those that spell none cannot be met.
+std::shared_ptr<const Vocab> spelled_out(const Vocab& vocab) {
+  auto words =
+      std::make_shared<Vocab>(static_cast<std::size_t>(vocab.size()), static_cast<std::size_t>(vocab.size()) * 8);
+  std::string bytes;
+  for (std::int32_t id = 0; id < vocab.size(); ++id) {
+    const std::string_view text = vocab.text(id);
+    if (vocab.is_findable(id) && !text.empty() && from_byte_level(text, bytes)) {
+      words->add(id, bytes);
+    }
+  }
+  return words;
+}
+
+}  // namespace
+
 BpeModel::BpeModel(std::shared_ptr<const Vocab> vocab, MergeTable merges, const BpeOptions& options)
-    : vocab_(std::move(vocab)), merges_(std::move(merges)), options_(options), byte_ids_(byte_token_ids(*vocab_)) {
+    : vocab_(std::move(vocab)),
+      words_(options.raw_bytes ? spelled_out(*vocab_) : vocab_),
+      merges_(std::move(merges)),
+      options_(options),
+      splits_words_(!options.raw_bytes && !options.ignore_merges && options.continuing_prefix.empty() &&
+                    options.word_suffix.empty() && tokens_stay_in_words(*vocab_)),
+      whole_(static_cast<std::size_t>(vocab_->size())),
+      byte_ids_(byte_token_ids(*vocab_)) {
   for (std::size_t c = 0; c < ascii_ids_.size(); ++c) {
     const char text = static_cast<char>(c);
     ascii_ids_[c] = vocab_->find({&text, 1}).value_or(-1);
+  }
+  for (std::size_t b = 0; b < raw_ids_.size(); ++b) {
+    const char byte = static_cast<char>(b);
+    raw_ids_[b] = options.raw_bytes ? words_->find({&byte, 1}).value_or(-1) : -1;
   }
 }
 
 std::optional<std::int32_t> BpeModel::find_character(std::string_view character) const {
   const auto first = static_cast<unsigned char>(character[0]);
-  if (first >= ascii_ids_.size()) {
+  if (first >= ascii_ids_.size() || character.size() > 1) {
     return vocab_->find(character);
   }
   const std::int32_t id = ascii_ids_[first];
@@ -94,10 +162,17 @@ void BpeModel::add_symbols(std::string_view piece, MergeScratch& scratch) const 
       unknown = 0;
     }
   };
+  const bool marked = !options_.continuing_prefix.empty() || !options_.word_suffix.empty();
+  std::string marked_character;
   std::size_t at = 0;
   while (at < piece.size()) {
     const auto length = static_cast<std::size_t>(decode_utf8(piece.substr(at)).length);
-    const std::string_view character = piece.substr(at, length);
+    std::string_view character = piece.substr(at, length);
+    if (marked) {
+      marked_character.assign(at > 0 ? options_.continuing_prefix : "").append(character);
+      marked_character += at + length == piece.size() ? options_.word_suffix : "";
+      character = marked_character;
+    }
     if (const auto id = find_character(character)) {
       flush(at);
       scratch.add(*id, static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(length));
@@ -114,23 +189,59 @@ void BpeModel::add_symbols(std::string_view piece, MergeScratch& scratch) const 
   flush(at);
 }
 
-void BpeModel::encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& out) const {
-  for (; piece.size() > kMaxPieceBytes; piece.remove_prefix(kMaxPieceBytes)) {
-    encode(piece.substr(0, kMaxPieceBytes), scratch, out);
-  }
-  if (options_.ignore_merges) {
-    if (const auto id = vocab_->find(piece)) {
-      out.push_back(*id);
-      return;
+/// Bytes without a token (no text has them) are left out, as Hugging Face does without an unknown token.
+void BpeModel::add_raw_symbols(std::string_view piece, MergeScratch& scratch) const {
+  for (std::size_t i = 0; i < piece.size(); ++i) {
+    const std::int32_t id = raw_ids_[static_cast<unsigned char>(piece[i])];
+    if (id >= 0) {
+      scratch.add(id, static_cast<std::uint32_t>(i), 1);
     }
   }
+}
+
+void BpeModel::merge_word(std::string_view word, MergeScratch& scratch, std::vector<std::int32_t>& out) const {
   scratch.symbols.clear();
-  add_symbols(piece, scratch);
+  if (options_.raw_bytes) {
+    add_raw_symbols(word, scratch);
+  } else {
+    add_symbols(word, scratch);
+  }
   merge_symbols(scratch, [&](const Symbol& a, const Symbol& b) { return merges_.find(a.id, b.id); });
   for (const Symbol& symbol : scratch.symbols) {
     if (symbol.length > 0) {
       out.push_back(symbol.id);
     }
+  }
+}
+
+void BpeModel::encode_word(std::string_view word, MergeScratch& scratch, std::vector<std::int32_t>& out) const {
+  const std::optional<std::int32_t> id = words_->find(word);
+  if (!id) {
+    return merge_word(word, scratch, out);
+  }
+  const WholeWords::State state = options_.ignore_merges ? WholeWords::State::whole : whole_.get(*id);
+  if (state == WholeWords::State::whole) {
+    out.push_back(*id);
+    return;
+  }
+  const std::size_t begin = out.size();
+  merge_word(word, scratch, out);
+  if (state == WholeWords::State::unknown) {
+    whole_.set(*id, out.size() == begin + 1 && out.back() == *id);
+  }
+}
+
+void BpeModel::encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& out) const {
+  for (; piece.size() > kMaxPieceBytes; piece.remove_prefix(kMaxPieceBytes)) {
+    encode(piece.substr(0, kMaxPieceBytes), scratch, out);
+  }
+  if (!splits_words_) {
+    return encode_word(piece, scratch, out);
+  }
+  for (std::size_t at = 0; at < piece.size();) {
+    const std::size_t end = next_word(piece, at);
+    encode_word(piece.substr(at, end - at), scratch, out);
+    at = end;
   }
 }
 

@@ -36,18 +36,31 @@ void append_byte_level(std::string_view bytes, std::string& out) {
   }
 }
 
+bool from_byte_level(std::string_view text, std::string& bytes) {
+  bytes.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    std::size_t code = lead;
+    if (lead >= 0x80) {  // the alphabet has no character of more than two bytes
+      const bool pair =
+          (lead & 0xE0) == 0xC0 && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xC0) == 0x80;
+      if (!pair) {
+        return false;
+      }
+      code = (lead & 0x1Fu) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3Fu);
+    }
+    if (code >= kAlphabet.byte.size() || kAlphabet.byte[code] < 0 || (lead >= 0xC0 && lead < 0xC2)) {
+      return false;
+    }
+    bytes += static_cast<char>(kAlphabet.byte[code]);
+  }
+  return true;
+}
+
 std::optional<std::string> from_byte_level(std::string_view text) {
   std::string bytes;
   bytes.reserve(text.size());
-  while (!text.empty()) {
-    const Utf8Char c = decode_utf8(text);
-    if (!c.valid || c.code >= kAlphabet.byte.size() || kAlphabet.byte[c.code] < 0) {
-      return std::nullopt;
-    }
-    bytes += static_cast<char>(kAlphabet.byte[c.code]);
-    text.remove_prefix(static_cast<std::size_t>(c.length));
-  }
-  return bytes;
+  return from_byte_level(text, bytes) ? std::optional(std::move(bytes)) : std::nullopt;
 }
 
 }  // namespace llorch

@@ -9,6 +9,8 @@
 #include "base/format.h"
 #include "base/json.h"
 #include "base/mmap.h"
+#include "jinja/json_text.h"
+#include "jinja/ops.h"
 #include "jinja/template.h"
 
 namespace llorch {
@@ -45,10 +47,6 @@ void trust_known_roles(const Value& messages, jinja::Heap& heap) {
           Value(Kind::string, new jinja::StringObject(heap, jinja::Text(std::string(*known), Origin::author)));
     }
   }
-}
-
-Failure input_failure(const Error& error) {
-  return {FailureKind::value, error.message};
 }
 
 }  // namespace
@@ -128,7 +126,7 @@ Result<ChatFiles> ChatTemplates::read_file(const std::string& path) {
 }
 
 bool ChatTemplates::usable() const {
-  const Entry* entry = choose({});
+  const Entry* entry = choose({}, false);
   return entry != nullptr && !std::holds_alternative<Failure>(entry->parsed);
 }
 
@@ -143,15 +141,15 @@ std::vector<std::string> ChatTemplates::problems() const {
   return all;
 }
 
-const ChatTemplates::Entry* ChatTemplates::choose(const ChatInput& input) const {
-  const auto find = [&](std::string_view name) {
-    const auto found = templates_.find(name);
+const ChatTemplates::Entry* ChatTemplates::choose(std::string_view name, bool has_tools) const {
+  const auto find = [&](std::string_view wanted) {
+    const auto found = templates_.find(wanted);
     return found == templates_.end() ? nullptr : &found->second;
   };
-  if (!input.template_name.empty()) {
-    return find(input.template_name);
+  if (!name.empty()) {
+    return find(name);
   }
-  const Entry* for_tools = input.tools.empty() ? nullptr : find("tool_use");
+  const Entry* for_tools = has_tools ? find("tool_use") : nullptr;
   return for_tools != nullptr ? for_tools : find("default");
 }
 
@@ -180,23 +178,66 @@ Result<jinja::Variables> ChatTemplates::variables_for(const ChatInput& input) co
   return variables;
 }
 
+Result<jinja::Variables> ChatTemplates::variables_of_case(std::string_view json) const {
+  jinja::Variables variables;
+  for (const auto& [name, text] : token_texts_) {
+    variables.set(name, text, Origin::author);
+  }
+  LL_ASSIGN(const Value all, jinja::from_json(variables.heap(), json, Origin::input, "case"));
+  if (!all.is(Kind::dict)) {
+    return Error{ErrorCode::invalid_argument, "case: must be an object"};
+  }
+  const auto& members = all.as<jinja::DictObject>();
+  auto& dict = variables.dict().as<jinja::DictObject>();
+  const auto own = [&](std::string_view name) {
+    return Value(Kind::string,
+                 new jinja::StringObject(variables.heap(), jinja::Text(std::string(name), Origin::author)));
+  };
+  for (const char* name : {"messages", "tools", "documents"}) {
+    const Value* given = members.get(name);
+    dict.set(own(name), given != nullptr ? *given : Value::none());
+  }
+  const Value* prompt = members.get("add_generation_prompt");
+  variables.set("add_generation_prompt", prompt == nullptr || truthy(*prompt));
+  if (const Value* extra = members.get("extra"); extra != nullptr && extra->is(Kind::dict)) {
+    for (const auto& [key, value] : extra->as<jinja::DictObject>().entries) {
+      dict.set(key, value);
+    }
+  }
+  if (const Value* messages = variables.find("messages"); messages->is(Kind::list)) {
+    trust_known_roles(*messages, variables.heap());
+  }
+  return variables;
+}
+
 std::variant<jinja::Text, Failure> ChatTemplates::render(const ChatInput& input, std::chrono::local_seconds now) const {
-  const Entry* entry = choose(input);
+  return render_with(choose(input.template_name, !input.tools.empty()), input.template_name, variables_for(input), now);
+}
+
+std::variant<jinja::Text, Failure> ChatTemplates::render_case(std::string_view json, const std::string& template_name,
+                                                              std::chrono::local_seconds now) const {
+  const auto variables = variables_of_case(json);
+  const bool has_tools = variables.ok() && !variables->find("tools")->is(Kind::none);
+  return render_with(choose(template_name, has_tools), template_name, variables, now);
+}
+
+std::variant<jinja::Text, Failure> ChatTemplates::render_with(const Entry* entry, std::string_view name,
+                                                              const Result<jinja::Variables>& variables,
+                                                              std::chrono::local_seconds now) const {
   if (entry == nullptr) {
     std::vector<std::string_view> names;
-    for (const auto& [name, other] : templates_) {
-      names.push_back(name);
+    for (const auto& [known, other] : templates_) {
+      names.push_back(known);
     }
-    const std::string wanted = input.template_name.empty() ? "default" : input.template_name;
-    return Failure{FailureKind::value, fmt::format("there is no chat template '{}' (there are: {})", wanted,
-                                                   names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))};
+    return Failure{FailureKind::value,
+                   fmt::format("there is no chat template '{}' (there are: {})", name.empty() ? "default" : name,
+                               names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))};
   }
   if (const auto* failure = std::get_if<Failure>(&entry->parsed)) {
     return *failure;
   }
-  auto variables = variables_for(input);
   if (!variables.ok()) {
-    return input_failure(variables.error());
+    return Failure{FailureKind::value, variables.error().message};
   }
   const auto& parsed = std::get<std::shared_ptr<const jinja::Template>>(entry->parsed);
   return parsed->render(*variables, jinja::limits_for(variables->bytes()), now);
@@ -207,8 +248,8 @@ Result<std::vector<std::int32_t>> ChatTemplates::encode(const Tokenizer& tokeniz
   if (empty()) {
     return errorf(ErrorCode::unsupported, "this model has no chat template; send plain text instead");
   }
-  const Entry* entry = choose(input);
-  const auto rendered = render(input, now);
+  const Entry* entry = choose(input.template_name, !input.tools.empty());
+  const auto rendered = render_with(entry, input.template_name, variables_for(input), now);
   if (const auto* failure = std::get_if<Failure>(&rendered)) {
     const bool broken = entry != nullptr && std::holds_alternative<Failure>(entry->parsed);
     std::string message = describe(*failure, entry == nullptr ? "" : entry->where);

@@ -59,6 +59,10 @@ class ChatTemplates {
 
   /// The rendered text. Failures: of the template (line and column in it), or FailureKind::value about the input.
   std::variant<jinja::Text, jinja::Failure> render(const ChatInput& input, std::chrono::local_seconds now) const;
+  /// The same for a case of test data: {"messages", "tools", "documents", "add_generation_prompt", "extra"}, all of
+  /// them optional; other members are ignored.
+  std::variant<jinja::Text, jinja::Failure> render_case(std::string_view json, const std::string& template_name,
+                                                        std::chrono::local_seconds now) const;
   /// The same as tokens, in one step. A model without a usable template is ErrorCode::unsupported, and the message ends
   /// with "send plain text instead": callers append how that is done with them. What a template says against the input
   /// is ErrorCode::invalid_argument.
@@ -79,7 +83,11 @@ class ChatTemplates {
     Parsed parsed;
     std::string where;
   };
-  const Entry* choose(const ChatInput& input) const;
+  const Entry* choose(std::string_view name, bool has_tools) const;
+  std::variant<jinja::Text, jinja::Failure> render_with(const Entry* entry, std::string_view name,
+                                                        const Result<jinja::Variables>& variables,
+                                                        std::chrono::local_seconds now) const;
+  Result<jinja::Variables> variables_of_case(std::string_view json) const;
   Result<jinja::Variables> variables_for(const ChatInput& input) const;
   bool renders(const std::string& content) const;
 

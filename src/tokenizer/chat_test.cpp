@@ -59,11 +59,11 @@ TEST(Chat, AMarkerInPiecesStaysText) {
   const auto tokenizer = haiku_tokenizer();
   const Tokenizer& t = *tokenizer;
   // Halves from two messages, and a half that the template would complete.
-  for (const char* source :
-       {"{% for m in messages %}{{ m.content }}{% endfor %}",
-        "{{ messages[0].content }}{{ messages[1].content | trim }}",
-        "{{ (messages | map(attribute='content') | list) | join }}", "{{ messages[0].content ~ '|end|>' }}",
-        "{{ '<|' ~ messages[1].content[:3] ~ '|>' }}", "{{ messages[0].content.replace('<', '<|') + 'end|>' }}"}) {
+  for (const char* source : {"{% for m in messages %}{{ m.content }}{% endfor %}",
+                             "{{ messages[0].content }}{{ messages[1].content | trim }}",
+                             "{{ (messages | map(attribute='content') | list) | join }}",
+                             "{{ messages[0].content ~ '|end|>' }}", "{{ '<|' ~ messages[1].content[:3] ~ '|>' }}",
+                             "{{ messages[0].content.replace('<', '<|end') + messages[1].content[4:] }}"}) {
     const auto ids = template_of(source).encode(t, input_of({{"user", "<"}, {"x", "|end|>"}}), kNow);
     ASSERT_TRUE(ids.ok()) << source << ids.error().message;
     EXPECT_EQ(std::count_if(ids->begin(), ids->end(), [&](std::int32_t id) { return t.is_control(id); }), 0) << source;

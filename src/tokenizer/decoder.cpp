@@ -1,7 +1,8 @@
-// Two readings of the same steps: over a whole sequence (exactly as Hugging Face does, token lists and all), and over
-// one token for streams, where what depends on neighbours is left to the caller.
+// Decoders over a whole sequence, exactly as Hugging Face does it, token lists and all; and over one token alone, where
+// what depends on neighbours is left aside.
 #include "tokenizer/decoder.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -10,22 +11,6 @@
 
 namespace llorch {
 namespace {
-
-using Tokens = std::vector<std::string>;
-
-/// The byte of "<0xXX>".
-std::optional<char> fallback_byte(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') {
-    return std::nullopt;
-  }
-  unsigned value = 0;
-  const char* end = token.data() + 5;
-  const auto [stop, error] = std::from_chars(token.data() + 3, end, value, 16);
-  if (error != std::errc() || stop != end) {
-    return std::nullopt;
-  }
-  return static_cast<char>(value);
-}
 
 std::string strip(const StripDecode& step, std::string_view text) {
   for (int i = 0; i < step.start && !step.content.empty() && text.starts_with(step.content); ++i) {
@@ -37,7 +22,7 @@ std::string strip(const StripDecode& step, std::string_view text) {
   return std::string(text);
 }
 
-Tokens joined(const Tokens& tokens) {
+DecodeTokens joined(const DecodeTokens& tokens) {
   std::string all;
   for (const std::string& token : tokens) {
     all += token;
@@ -45,7 +30,21 @@ Tokens joined(const Tokens& tokens) {
   return {std::move(all)};
 }
 
-Tokens run_step(const ByteLevelDecode&, Tokens tokens) {
+/// Artefacts of cutting English into words.
+std::string clean_up(std::string text) {
+  static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+  };
+  for (const auto& [from, to] : kRules) {
+    if (text.find(from) != std::string::npos) {
+      text = replace_all(text, from, to);
+    }
+  }
+  return text;
+}
+
+DecodeTokens run_step(const ByteLevelDecode&, DecodeTokens tokens, bool) {
   std::string bytes;
   for (const std::string& token : tokens) {
     bytes += from_byte_level(token).value_or(token);
@@ -53,8 +52,8 @@ Tokens run_step(const ByteLevelDecode&, Tokens tokens) {
   return {repair_utf8(bytes)};
 }
 
-Tokens run_step(const ByteFallbackDecode&, Tokens tokens) {
-  Tokens out;
+DecodeTokens run_step(const ByteFallbackDecode&, DecodeTokens tokens, bool) {
+  DecodeTokens out;
   std::string bytes;
   const auto flush = [&] {
     if (is_utf8(bytes)) {
@@ -80,32 +79,65 @@ Tokens run_step(const ByteFallbackDecode&, Tokens tokens) {
   return out;
 }
 
-Tokens run_step(const FuseDecode&, Tokens tokens) {
+DecodeTokens run_step(const FuseDecode&, DecodeTokens tokens, bool) {
   return joined(tokens);
 }
 
-Tokens run_step(const StripDecode& step, Tokens tokens) {
+DecodeTokens run_step(const StripDecode& step, DecodeTokens tokens, bool) {
   for (std::string& token : tokens) {
     token = strip(step, token);
   }
   return tokens;
 }
 
-Tokens run_step(const MetaspaceDecode& step, Tokens tokens) {
+DecodeTokens run_step(const MetaspaceDecode& step, DecodeTokens tokens, bool first) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] = replace_all(tokens[i], step.replacement, i == 0 && step.prepended ? "" : " ");
+    tokens[i] = replace_all(tokens[i], step.replacement, i == 0 && first && step.prepended ? "" : " ");
   }
   return tokens;
 }
 
-Tokens run_step(const ReplaceStep& step, Tokens tokens) {
+DecodeTokens run_step(const ReplaceStep& step, DecodeTokens tokens, bool) {
   for (std::string& token : tokens) {
-    token = replace_all(token, step.from, step.to);
+    token = replace_all(step, token);
   }
   return tokens;
 }
 
-/// One token of a stream; `first`: it begins the text.
+DecodeTokens run_step(const WordPieceDecode& step, DecodeTokens tokens, bool first) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    std::string& token = tokens[i];
+    if (i > 0 || !first) {
+      token = token.starts_with(step.prefix) ? token.substr(step.prefix.size()) : " " + token;
+    }
+    token = step.cleanup ? clean_up(std::move(token)) : token;
+  }
+  return tokens;
+}
+
+DecodeTokens run_step(const CtcDecode& step, DecodeTokens tokens, bool) {
+  tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+  DecodeTokens out;
+  for (const std::string& token : tokens) {
+    std::string text = replace_all(token, step.pad, "");
+    if (step.cleanup) {
+      text = replace_all(clean_up(std::move(text)), step.delimiter, " ");
+    }
+    if (!text.empty()) {
+      out.push_back(std::move(text));
+    }
+  }
+  return out;
+}
+
+DecodeTokens run_step(const BpeDecode& step, DecodeTokens tokens, bool) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = replace_all(tokens[i], step.suffix, i + 1 == tokens.size() ? "" : " ");
+  }
+  return tokens;
+}
+
+/// One token; `first`: it begins the text.
 struct OneToken {
   std::string text;
   bool first;
@@ -115,16 +147,17 @@ struct OneToken {
       text.assign(1, *byte);
     }
   }
-  void operator()(const FuseDecode&) {}
   void operator()(const StripDecode& step) {
     if (first) {
       text = strip({step.content, step.start, 0}, text);
     }
   }
-  void operator()(const MetaspaceDecode& step) {
-    text = replace_all(text, step.replacement, first && step.prepended ? "" : " ");
+  void operator()(const BpeDecode& step) { text = replace_all(text, step.suffix, " "); }
+  template <class Step>
+  void operator()(const Step& step) {
+    const DecodeTokens out = run_step(step, {text}, first);
+    text = out.empty() ? std::string() : out[0];
   }
-  void operator()(const ReplaceStep& step) { text = replace_all(text, step.from, step.to); }
 };
 
 std::string one_token(const Decoder& decoder, std::string_view token, bool first) {
@@ -137,16 +170,34 @@ std::string one_token(const Decoder& decoder, std::string_view token, bool first
 
 }  // namespace
 
-std::string decode_tokens(const Decoder& decoder, Tokens tokens) {
+std::optional<char> fallback_byte(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') {
+    return std::nullopt;
+  }
+  unsigned value = 0;
+  const char* begin = token.data() + 3 + (token[3] == '+' ? 1 : 0);  // Rust's numbers may have a plus sign
+  const char* end = token.data() + 5;
+  const auto [stop, error] = std::from_chars(begin, end, value, 16);
+  if (error != std::errc() || stop != end) {
+    return std::nullopt;
+  }
+  return static_cast<char>(value);
+}
+
+DecodeTokens run_decode_step(const DecodeStep& step, DecodeTokens tokens, bool first) {
+  return std::visit([&](const auto& known) { return run_step(known, std::move(tokens), first); }, step);
+}
+
+std::string decode_tokens(const Decoder& decoder, DecodeTokens tokens) {
   if (decoder.join_with_spaces) {
     std::string out;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       out.append(i == 0 ? "" : " ").append(tokens[i]);
     }
-    return out;
+    return repair_utf8(out);
   }
   for (const DecodeStep& step : decoder.steps) {
-    tokens = std::visit([&](const auto& known) { return run_step(known, std::move(tokens)); }, step);
+    tokens = run_decode_step(step, std::move(tokens), true);
   }
   return repair_utf8(joined(tokens)[0]);  // texts of a GGUF need not be UTF-8
 }

@@ -1,6 +1,7 @@
 // Reading and checking of a GGUF's vocabulary: lengths agree, types and ids are in range, scores are numbers.
 #include "tokenizer/gguf_vocab.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/format.h"
@@ -82,20 +83,25 @@ Result<GgufVocab> read_gguf_vocab(const Metadata& metadata) {
   GgufVocab vocab;
   LL_ASSIGN(vocab.model, metadata.string("tokenizer.ggml.model"));
   LL_ASSIGN(vocab.pre, metadata.string_or("tokenizer.ggml.pre", ""));
-  if (vocab.model != "llama" && vocab.model != "gpt2") {
-    return errorf(ErrorCode::model_file, "{}: tokenizer.ggml.model is '{}', supported are 'llama' and 'gpt2'",
+  constexpr std::string_view kModels[] = {"llama", "gpt2", "gemma4", "t5", "bert"};
+  if (std::find(std::begin(kModels), std::end(kModels), vocab.model) == std::end(kModels)) {
+    return errorf(ErrorCode::model_file,
+                  "{}: tokenizer.ggml.model is '{}', supported are 'llama', 'gpt2', 'gemma4', 't5' and 'bert'",
                   metadata.source(), printable(vocab.model));
   }
   LL_TRY(read_tokens(metadata, vocab));
   LL_TRY(read_types(metadata, vocab));
-  if (vocab.model == "llama") {
+  if (vocab.model == "llama" || vocab.model == "t5") {
     LL_TRY(read_scores(metadata, vocab));
-  } else {
+  } else if (vocab.model == "bert") {
+    // Its tokens are all there is.
+  } else if (vocab.pre != "kimi-k2" || metadata.has("tokenizer.ggml.merges")) {  // its files may have none
     LL_ASSIGN(vocab.merges, metadata.strings("tokenizer.ggml.merges"));
   }
   const std::size_t n = vocab.tokens.size();
   LL_TRY(read_id(metadata, "tokenizer.ggml.bos_token_id", n, vocab.bos_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eos_token_id", n, vocab.eos_id));
+  LL_TRY(read_id(metadata, "tokenizer.ggml.unknown_token_id", n, vocab.unk_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eot_token_id", n, vocab.eot_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eom_token_id", n, vocab.eom_id));
   LL_TRY(read_flag(metadata, "tokenizer.ggml.add_bos_token", vocab.add_bos));

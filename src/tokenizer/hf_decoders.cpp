@@ -1,4 +1,5 @@
 // decoder of a tokenizer.json -> steps; the meaning of each is in decoder.h.
+#include "base/utf8.h"
 #include "tokenizer/hf_parts.h"
 
 namespace llorch {
@@ -12,8 +13,35 @@ Result<StripDecode> read_strip(const JsonNode& node) {
   if (start < 0 || start > INT32_MAX || stop < 0 || stop > INT32_MAX) {
     return node.error("start {} and stop {} must be counts", start, stop);
   }
+  if (step.content.empty() || step.content.size() != static_cast<std::size_t>(decode_utf8(step.content).length)) {
+    return node.get("content").error("is '{}', one character is needed", step.content);
+  }
   step.start = static_cast<int>(start);
   step.stop = static_cast<int>(stop);
+  return step;
+}
+
+/// A text that is looked for in tokens, so that it must not be empty.
+Result<std::string> read_sought(const JsonNode& node, std::string_view key, std::string_view fallback) {
+  LL_ASSIGN(std::string text, node.string_or(key, fallback));
+  if (text.empty()) {
+    return node.get(key).error("is empty");
+  }
+  return text;
+}
+
+Result<WordPieceDecode> read_wordpiece_decoder(const JsonNode& node) {
+  WordPieceDecode step;
+  LL_ASSIGN(step.prefix, node.string_or("prefix", "##"));
+  LL_ASSIGN(step.cleanup, node.boolean_or("cleanup", true));
+  return step;
+}
+
+Result<CtcDecode> read_ctc(const JsonNode& node) {
+  CtcDecode step;
+  LL_ASSIGN(step.pad, node.string_or("pad_token", "<pad>"));
+  LL_ASSIGN(step.delimiter, read_sought(node, "word_delimiter_token", "|"));
+  LL_ASSIGN(step.cleanup, node.boolean_or("cleanup", true));
   return step;
 }
 
@@ -39,6 +67,15 @@ Status read_decoder(const JsonNode& node, std::vector<DecodeStep>& steps) {
   } else if (type == "Metaspace") {
     LL_ASSIGN(MetaspaceStep step, read_metaspace(node));
     steps.emplace_back(MetaspaceDecode{std::move(step.replacement), step.prepend != PrependScheme::never});
+  } else if (type == "WordPiece") {
+    LL_ASSIGN(WordPieceDecode step, read_wordpiece_decoder(node));
+    steps.emplace_back(std::move(step));
+  } else if (type == "CTC") {
+    LL_ASSIGN(CtcDecode step, read_ctc(node));
+    steps.emplace_back(std::move(step));
+  } else if (type == "BPEDecoder") {
+    LL_ASSIGN(std::string suffix, read_sought(node, "suffix", "</w>"));
+    steps.emplace_back(BpeDecode{std::move(suffix)});
   } else {
     return not_supported(node, "decoder", type);
   }

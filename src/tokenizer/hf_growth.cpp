@@ -7,13 +7,34 @@ namespace llorch {
 namespace {
 
 /// How many times as long the shortest piece can become.
-double growth(const NfcStep&) {
-  return 3;
-}  // U+1D160 and its like
+double growth(const FormStep& step) {
+  // U+1D160 and its like; U+FDFA, a whole sentence in three bytes.
+  return step.form == NormalForm::nfc || step.form == NormalForm::nfd ? 3 : 11;
+}
+double growth(const LowercaseStep&) {
+  return 1.5;
+}  // U+0130
+double growth(const BertStep& step) {
+  return (step.handle_chinese_chars ? 2 : 1) * (step.strip_accents ? 3 : 1) * (step.lowercase ? 1.5 : 1);
+}
+double growth(const CharsmapStep& step) {
+  return step.map->growth();
+}
+double growth(const ByteCharactersStep&) {
+  return 2;
+}
+template <class Step>
+double growth(const Step&) {
+  return 1;
+}  // steps that only remove
 double growth(const PrependStep& step) {
   return 1 + static_cast<double>(step.text.size());
 }
 double growth(const ReplaceStep& step) {
+  if (step.regex) {  // from one byte, or between any two where it matches nothing
+    return step.may_match_nothing ? 1 + static_cast<double>(step.to.size())
+                                  : std::max(1.0, static_cast<double>(step.to.size()));
+  }
   return std::max(1.0, static_cast<double>(step.to.size()) / static_cast<double>(step.from.size()));
 }
 double growth(const SplitStep&) {

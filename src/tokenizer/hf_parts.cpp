@@ -51,12 +51,30 @@ Result<PatternText> read_pattern(const JsonNode& node) {
 }
 
 Result<ReplaceStep> read_replace(const JsonNode& node) {
-  LL_ASSIGN(PatternText pattern, read_pattern(node.get("pattern")));
-  if (pattern.literal.empty()) {
-    return node.get("pattern").error("the regular expression '{}' is not supported yet in Replace", pattern.regex);
-  }
+  const JsonNode pattern = node.get("pattern");
   LL_ASSIGN(const std::string_view content, node.get("content").string());
-  return ReplaceStep{pattern.literal, std::string(content)};
+  const JsonNode literal = pattern.get("String");
+  ReplaceStep step{"", std::string(content)};
+  if (!literal.is_null()) {
+    LL_ASSIGN(const std::string_view text, literal.string());
+    step.from = text;
+    if (!step.from.empty()) {
+      return step;
+    }
+  }
+  // An empty literal matches between any two characters, as the empty expression does.
+  const JsonNode source = pattern.get("Regex");
+  std::string_view text;
+  if (literal.is_null()) {
+    LL_ASSIGN(text, source.string());
+  }
+  auto regex = Regex::compile(text);
+  if (!regex.ok()) {
+    return source.error("'{}': {}", text, regex.error().message);
+  }
+  step.regex = std::move(regex).value();
+  step.may_match_nothing = text.find_first_of("(^$\\") != std::string_view::npos || !step.regex->find_all("").empty();
+  return step;
 }
 
 Result<MetaspaceStep> read_metaspace(const JsonNode& node) {

@@ -67,6 +67,14 @@ Result<std::int64_t> JsonNode::integer() const {
   return number;
 }
 
+Result<double> JsonNode::number() const {
+  double number = 0;
+  if (!present_ || value_.get(number) != simdjson::SUCCESS) {
+    return wrong_type("a number");
+  }
+  return number;
+}
+
 Result<bool> JsonNode::boolean() const {
   bool value = false;
   if (!present_ || value_.get(value) != simdjson::SUCCESS) {

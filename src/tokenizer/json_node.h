@@ -38,6 +38,7 @@ class JsonNode {
   Result<std::vector<JsonNode>> items() const;
   Result<std::string_view> string() const;
   Result<std::int64_t> integer() const;
+  Result<double> number() const;
   Result<bool> boolean() const;
   /// A missing member gives the fallback; a wrong type is an error.
   Result<bool> boolean_or(std::string_view key, bool fallback) const;

@@ -1,9 +1,11 @@
 // The loop of byte-pair encoding, shared by bpe.cpp and spm.cpp: join the best pair of neighbours until none is left.
-// A linked list of symbols and a heap of candidates: n log n in the number of symbols, no recursion.
+// A linked list of symbols and a heap of candidates: n log n in the number of symbols, no recursion. Words have few
+// symbols: looking at all of them for the best pair is faster there.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -32,6 +34,7 @@ struct MergeCandidate {
 struct MergeScratch {
   std::vector<Symbol> symbols;
   std::vector<MergeCandidate> heap;
+  std::vector<Merge> pairs;  // of few symbols: each with the next
 
   void add(std::int32_t id, std::uint32_t begin, std::uint32_t length) {
     const auto index = static_cast<std::int32_t>(symbols.size());
@@ -42,10 +45,52 @@ struct MergeScratch {
   }
 };
 
+inline constexpr std::size_t kFewSymbols = 40;
+
+/// merge_symbols() for few symbols: they are moved together.
+template <class Find>
+void merge_few(MergeScratch& scratch, const Find& find) {
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  auto& symbols = scratch.symbols;
+  auto& pairs = scratch.pairs;
+  const auto look = [&](std::size_t i) { pairs[i] = find(symbols[i], symbols[i + 1]).value_or(Merge{kNone, -1}); };
+  std::size_t n = symbols.size();
+  pairs.resize(n);
+  for (std::size_t i = 0; i + 1 < n; ++i) {
+    look(i);
+  }
+  while (n > 1) {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i + 1 < n; ++i) {
+      best = pairs[i].key < pairs[best].key ? i : best;
+    }
+    if (pairs[best].key == kNone) {
+      break;
+    }
+    symbols[best].id = pairs[best].id;
+    symbols[best].length += symbols[best + 1].length;
+    --n;
+    for (std::size_t i = best + 1; i < n; ++i) {
+      symbols[i] = symbols[i + 1];
+      pairs[i - 1] = pairs[i];
+    }
+    if (best > 0) {
+      look(best - 1);
+    }
+    if (best + 1 < n) {
+      look(best);
+    }
+  }
+  symbols.resize(n);
+}
+
 /// Merges scratch.symbols in place. find(left, right) -> std::optional<Merge>. Survivors have length > 0, in order.
 template <class Find>
 void merge_symbols(MergeScratch& scratch, const Find& find) {
   auto& symbols = scratch.symbols;
+  if (symbols.size() <= kFewSymbols) {
+    return merge_few(scratch, find);
+  }
   auto& heap = scratch.heap;
   heap.clear();
   const auto worse = [](const MergeCandidate& a, const MergeCandidate& b) {

@@ -26,9 +26,14 @@ Pipeline::Pipeline(PipelineSpec spec) : spec_(std::move(spec)) {
     const std::string looked_for = token.normalized ? normalize(spec_.normalizer, token.content) : token.content;
     tokens_[static_cast<std::size_t>(token.id)] = {static_cast<int>(i), token.special, specials.contains(looked_for)};
     (token.normalized ? normalized_finder_ : raw_finder_).add(looked_for, token);
-    shown_.push_back(looked_for);
+    shown_.push_back(token.spelled.empty() ? looked_for : token.spelled);
     added_ids_.emplace(token.content, token.id);
   }
+  for (const PreTokenizeStep& step : spec_.pre_tokenizer) {
+    const auto* metaspace = std::get_if<MetaspaceStep>(&step);
+    asks_for_start_ = asks_for_start_ || (metaspace != nullptr && metaspace->prepend == PrependScheme::first);
+  }
+  asks_for_start_ = asks_for_start_ && !spec_.normalizer.empty();
   set_end_ids(std::move(spec_.end_ids));
 }
 
@@ -58,7 +63,11 @@ void Pipeline::mark_controls() {
 
 std::string_view Pipeline::text_of(std::int32_t id) const {
   const int added = tokens_[static_cast<std::size_t>(id)].added;
-  return added >= 0 ? std::string_view(spec_.added[static_cast<std::size_t>(added)].content) : spec_.vocab->text(id);
+  if (added < 0) {
+    return spec_.vocab->text(id);
+  }
+  const AddedToken& token = spec_.added[static_cast<std::size_t>(added)];
+  return token.spelled.empty() ? token.content : token.spelled;
 }
 
 std::vector<Section> Pipeline::find_added(const AddedTokenFinder& finder, std::string_view text,
@@ -71,24 +80,23 @@ std::vector<Section> Pipeline::find_added(const AddedTokenFinder& finder, std::s
   });
 }
 
-void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_start, MergeScratch& scratch,
-                           std::vector<std::int32_t>& out) const {
+void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_start, Pieces& pieces,
+                           MergeScratch& scratch, std::vector<std::int32_t>& out) const {
   Trust trust = permit.trust != nullptr ? *permit.trust : Trust();
   const bool carry = has_normalized_controls_ && !trust.empty();
   const std::string normalized = carry ? normalize(spec_.normalizer, text, trust) : normalize(spec_.normalizer, text);
   const Permit inner{permit.parse_special, permit.trust != nullptr ? &trust : nullptr};
+  at_start = at_start && (!asks_for_start_ || keeps_start(spec_.normalizer, text));
   for (const Section& section : find_added(normalized_finder_, normalized, inner)) {
     if (section.token >= 0) {
       out.push_back(section.token);
       continue;
     }
-    Pieces pieces =
-        Pieces::of(normalized.substr(section.begin, section.end - section.begin), at_start && section.begin == 0);
+    pieces.set(std::string_view(normalized).substr(section.begin, section.end - section.begin),
+               at_start && section.begin == 0);
     pre_tokenize(spec_.pre_tokenizer, pieces);
-    std::size_t from = 0;
-    for (const std::size_t end : pieces.ends) {
-      spec_.model->encode(std::string_view(pieces.text).substr(from, end - from), scratch, out);
-      from = end;
+    for (const Span& span : pieces.spans()) {
+      spec_.model->encode(pieces.piece(span), scratch, out);
     }
   }
 }
@@ -96,6 +104,7 @@ void Pipeline::encode_text(std::string_view text, const Permit& permit, bool at_
 std::vector<std::int32_t> Pipeline::encode_whole(std::string_view text, const Permit& permit, bool add_special) const {
   std::vector<std::int32_t> ids;
   MergeScratch scratch;
+  Pieces pieces;
   if (add_special) {
     ids = spec_.before;
   }
@@ -106,7 +115,8 @@ std::vector<std::int32_t> Pipeline::encode_whole(std::string_view text, const Pe
     }
     const Trust trust = permit.trust != nullptr ? permit.trust->part(section.begin, section.end) : Trust();
     const Permit inner{permit.parse_special, permit.trust != nullptr ? &trust : nullptr};
-    encode_text(text.substr(section.begin, section.end - section.begin), inner, section.begin == 0, scratch, ids);
+    encode_text(text.substr(section.begin, section.end - section.begin), inner, section.begin == 0, pieces, scratch,
+                ids);
   }
   if (add_special) {
     ids.insert(ids.end(), spec_.after.begin(), spec_.after.end());
@@ -127,6 +137,14 @@ std::vector<std::int32_t> Pipeline::encode_segments(std::span<const TextSegment>
   return encode_whole(text, {true, &trust}, options.add_special);
 }
 
+std::optional<std::string_view> Pipeline::shown_text(std::int32_t id, bool skip_special) const {
+  const Token& token = tokens_[static_cast<std::size_t>(id)];
+  if ((skip_special && token.hidden) || (token.added < 0 && !spec_.vocab->has(id))) {
+    return std::nullopt;
+  }
+  return token.added >= 0 ? std::string_view(shown_[static_cast<std::size_t>(token.added)]) : spec_.vocab->text(id);
+}
+
 Result<std::string> Pipeline::decode(std::span<const std::int32_t> ids, bool skip_special) const {
   std::vector<std::string> texts;
   texts.reserve(ids.size());
@@ -135,14 +153,31 @@ Result<std::string> Pipeline::decode(std::span<const std::int32_t> ids, bool ski
       return errorf(ErrorCode::invalid_argument, "token id {} is outside the vocabulary of {} tokens", id,
                     vocab_size());
     }
-    const Token& token = tokens_[static_cast<std::size_t>(id)];
-    if (skip_special && token.hidden) {
-      continue;
+    if (const auto text = shown_text(id, skip_special)) {
+      texts.emplace_back(*text);
     }
-    texts.emplace_back(token.added >= 0 ? std::string_view(shown_[static_cast<std::size_t>(token.added)])
-                                        : spec_.vocab->text(id));
   }
   return decode_tokens(spec_.decoder, std::move(texts));
+}
+
+class Pipeline::Stream : public TextStream {
+ public:
+  Stream(const Pipeline& pipeline, bool first, bool skip_special)
+      : pipeline_(pipeline), skip_special_(skip_special), text_(pipeline.spec_.decoder, first) {}
+  std::string push(std::int32_t id) override {
+    const auto text = pipeline_.in_range(id) ? pipeline_.shown_text(id, skip_special_) : std::nullopt;
+    return text ? text_.push(*text) : std::string();
+  }
+  std::string finish() override { return text_.finish(); }
+
+ private:
+  const Pipeline& pipeline_;
+  bool skip_special_;
+  DecodeStream text_;
+};
+
+std::unique_ptr<TextStream> Pipeline::stream(bool first, bool skip_special) const {
+  return std::make_unique<Stream>(*this, first, skip_special);
 }
 
 std::string Pipeline::piece(std::int32_t id) const {

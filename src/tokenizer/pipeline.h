@@ -44,6 +44,7 @@ class Pipeline : public Tokenizer {
   Result<std::string> decode(std::span<const std::int32_t> ids, bool skip_special) const override;
   std::string piece(std::int32_t id) const override;
   std::string stream_piece(std::int32_t id, bool first, bool skip_special) const override;
+  std::unique_ptr<TextStream> stream(bool first, bool skip_special) const override;
   int vocab_size() const override { return static_cast<int>(tokens_.size()); }
   std::string_view kind() const override { return spec_.kind; }
   std::optional<std::int32_t> bos_id() const override { return spec_.bos_id; }
@@ -65,7 +66,10 @@ class Pipeline : public Tokenizer {
     bool hidden = false;  // decode() leaves it out with skip_special
     bool control = false;
   };
+  class Stream;
   void mark_controls();
+  /// What decode() makes text of; nothing for ids that are left out.
+  std::optional<std::string_view> shown_text(std::int32_t id, bool skip_special) const;
   std::string_view text_of(std::int32_t id) const;
   /// Which added tokens a text may become.
   struct Permit {
@@ -74,7 +78,7 @@ class Pipeline : public Tokenizer {
   };
   /// All of a prompt between `before` and `after`.
   std::vector<std::int32_t> encode_whole(std::string_view text, const Permit& permit, bool add_special) const;
-  void encode_text(std::string_view text, const Permit& permit, bool at_start, MergeScratch& scratch,
+  void encode_text(std::string_view text, const Permit& permit, bool at_start, Pieces& pieces, MergeScratch& scratch,
                    std::vector<std::int32_t>& out) const;
   std::vector<Section> find_added(const AddedTokenFinder& finder, std::string_view text, const Permit& permit) const;
   bool in_range(std::int32_t id) const { return id >= 0 && id < vocab_size(); }
@@ -86,6 +90,7 @@ class Pipeline : public Tokenizer {
   AddedTokenFinder raw_finder_;
   AddedTokenFinder normalized_finder_;
   bool has_normalized_controls_ = false;
+  bool asks_for_start_ = false;  // a pre-tokenizer treats the beginning of the text apart, and a normalizer may move it
 };
 
 }  // namespace llorch

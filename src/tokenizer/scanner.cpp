@@ -6,6 +6,7 @@
 
 #include "base/unicode.h"
 #include "base/utf8.h"
+#include "tokenizer/old_unicode.h"
 
 namespace llorch {
 namespace {
@@ -179,12 +180,14 @@ constexpr KnownPattern kKnown[] = {
 };
 
 bool is_match(Pattern pattern, char32_t c) {
-  if (pattern == Pattern::punctuation) {
-    const bool ascii =
-        (c >= 0x21 && c <= 0x2F) || (c >= 0x3A && c <= 0x40) || (c >= 0x5B && c <= 0x60) || (c >= 0x7B && c <= 0x7E);
-    return ascii || is_punctuation(category_of(c));
+  switch (pattern) {
+    case Pattern::punctuation:
+      return is_old_punctuation(c);
+    case Pattern::white_space:
+      return is_white_space(c);
+    default:
+      return is_number(category_of(c));
   }
-  return is_number(category_of(c));
 }
 
 /// Patterns of one character, or runs of it: what lies between is cut as well.
@@ -204,6 +207,40 @@ void scan_characters(Pattern pattern, std::string_view text, std::vector<Cut>& c
   }
 }
 
+void scan_words(std::string_view text, std::vector<Cut>& cuts) {
+  int last = -1;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text.substr(at));
+    at += static_cast<std::size_t>(c.length);
+    const int kind = is_white_space(c.code) ? 0 : is_word(c.code) ? 1 : 2;
+    if (kind == last) {
+      cuts.back().end = at;
+    } else {
+      cuts.push_back({at, kind != 0});
+    }
+    last = kind;
+  }
+}
+
+/// Where the script changes; characters without one go with those before them.
+void scan_scripts(std::string_view text, std::vector<Cut>& cuts) {
+  int last = -1;
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text.substr(at));
+    const int script = old_script_of(c.code);
+    const bool begins = script != kNoScript && script != last;
+    at += static_cast<std::size_t>(c.length);
+    if (begins || cuts.empty()) {
+      cuts.push_back({at, !begins});
+    } else {
+      cuts.back().end = at;
+    }
+    if (script != kNoScript) {
+      last = script;
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<Pattern> pattern_of(std::string_view regex) {
@@ -216,9 +253,18 @@ std::optional<Pattern> pattern_of(std::string_view regex) {
 }
 
 void scan(Pattern pattern, std::string_view text, std::vector<Cut>& cuts) {
-  if (pattern == Pattern::number || pattern == Pattern::numbers || pattern == Pattern::punctuation) {
-    scan_characters(pattern, text, cuts);
-    return;
+  switch (pattern) {
+    case Pattern::number:
+    case Pattern::numbers:
+    case Pattern::punctuation:
+    case Pattern::white_space:
+      return scan_characters(pattern, text, cuts);
+    case Pattern::words:
+      return scan_words(text, cuts);
+    case Pattern::scripts:
+      return scan_scripts(text, cuts);
+    default:
+      break;
   }
   Cursor cursor(text);
   while (!cursor.ends_at(cursor.at())) {

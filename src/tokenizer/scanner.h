@@ -15,7 +15,10 @@ enum class Pattern {
   qwen2,        // the same, numbers by one
   number,       // one \p{N}
   numbers,      // \p{N}+
-  punctuation,  // one \p{P} or ASCII punctuation
+  punctuation,  // one character of is_old_punctuation()
+  white_space,  // one \s
+  words,        // \w+|[^\w\s]+ with the \w of Rust's regex
+  scripts,      // all before the first character that has a script is a match, stretches of one script are none
 };
 
 /// The pattern whose regular expression is `regex`, as it stands in tokenizer.json.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/bpe.h"
 #include "tokenizer/model.h"
 #include "tokenizer/vocab.h"
 
@@ -20,8 +21,13 @@ class SpmModel : public TokenModel {
   void encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& out) const override;
 
  private:
+  void encode_word(std::string_view word, MergeScratch& scratch, std::vector<std::int32_t>& out) const;
+  void merge_word(std::string_view word, MergeScratch& scratch, std::vector<std::int32_t>& out) const;
+
   std::shared_ptr<const Vocab> vocab_;
   std::vector<float> scores_;
+  bool splits_words_;  // no token reaches over the begin of a word
+  WholeWords whole_;
   std::array<std::int32_t, 256> byte_ids_;
 };
 

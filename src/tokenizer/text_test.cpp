@@ -11,22 +11,17 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-Strings cut(const Pieces& pieces) {
-  Strings out;
-  std::size_t begin = 0;
-  for (const std::size_t end : pieces.ends) {
-    out.push_back(pieces.text.substr(begin, end - begin));
-    begin = end;
-  }
-  return out;
-}
-
 Strings run(PreTokenizeStep step, const std::string& text, bool at_start = true) {
-  Pieces pieces = Pieces::of(text, at_start);
+  Pieces pieces;
+  pieces.set(text, at_start);
   std::vector<PreTokenizeStep> steps;
   steps.emplace_back(std::move(step));
   pre_tokenize(steps, pieces);
-  return cut(pieces);
+  Strings out;
+  for (const Span& span : pieces.spans()) {
+    out.emplace_back(pieces.piece(span));
+  }
+  return out;
 }
 
 Strings scan_all(Pattern pattern, const std::string& text) {

@@ -30,6 +30,14 @@ struct TextSegment {
   bool trusted = false;
 };
 
+/// Text of a growing sequence; see StreamDecoder.
+class TextStream {
+ public:
+  virtual ~TextStream() = default;
+  virtual std::string push(std::int32_t id) = 0;
+  virtual std::string finish() = 0;
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
@@ -49,6 +57,9 @@ class Tokenizer {
   /// Bytes that `id` contributes when it follows what came before: `first` is true at the very start of a text (SPM
   /// decoders strip the dummy space there). Control tokens contribute nothing when skip_special.
   virtual std::string stream_piece(std::int32_t id, bool first, bool skip_special) const = 0;
+
+  /// What StreamDecoder runs on; this tokenizer must outlive it.
+  virtual std::unique_ptr<TextStream> stream(bool first, bool skip_special) const;
 
   virtual int vocab_size() const = 0;
   virtual std::string_view kind() const = 0;  // "gguf-bpe", "gguf-spm", "hf-json"
@@ -73,8 +84,10 @@ Result<std::unique_ptr<Tokenizer>> load_tokenizer_json(const std::string& path);
 /// The same from memory (fuzzers); `name` stands for the path in errors.
 Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json, const std::string& name);
 
-/// Text of a growing sequence, one token at a time, in whole UTF-8 characters: bytes of an unfinished character wait
-/// for the rest; what can no longer become one is replaced by U+FFFD.
+/// Text of a growing sequence, one token at a time, in whole UTF-8 characters. Everything that push() and finish()
+/// give, joined, is decode() of all the ids: bytes of an unfinished character wait for the rest, and so does what a
+/// later token may change (a run of <0xXX> tokens is characters or U+FFFD as a whole). The cost of a token does not
+/// depend on how many came before. Ids outside the vocabulary add nothing.
 class StreamDecoder {
  public:
   /// `tokenizer` must outlive the decoder. `first`: the text begins here (not a continuation of a prompt).
@@ -85,10 +98,7 @@ class StreamDecoder {
   std::string finish();
 
  private:
-  const Tokenizer* tokenizer_;
-  bool first_;
-  bool skip_special_;
-  std::string pending_;  // an unfinished UTF-8 character, at most 3 bytes
+  std::unique_ptr<TextStream> stream_;
 };
 
 }  // namespace llorch

@@ -136,7 +136,10 @@ std::string run_step(const ReplaceStep& step, const std::string& text, Trust& tr
   };
   for_each_match(step, text, [&](std::size_t begin, std::size_t end) {
     keep(begin);
-    if (begin < end && trust.covers(begin, end)) {
+    // What is put between two characters is of their origin.
+    const std::size_t from = begin < end || begin == 0 ? begin : begin - 1;
+    const std::size_t to = begin < end || end == text.size() ? end : end + 1;
+    if (trust.covers(from, to)) {
       carried.add(out.size(), out.size() + step.to.size());
     }
     out += step.to;
@@ -144,6 +147,14 @@ std::string run_step(const ReplaceStep& step, const std::string& text, Trust& tr
   });
   keep(text.size());
   trust = std::move(carried);
+  return out;
+}
+
+/// What is left of the text was there before: its place says its origin.
+std::string run_step(const StripStep& step, const std::string& text, Trust& trust) {
+  const std::string out = normalize({step}, text);
+  const std::size_t begin = step.left ? text.size() - normalize({StripStep{true, false}}, text).size() : 0;
+  trust = trust.part(begin, begin + out.size());
   return out;
 }
 
@@ -199,6 +210,12 @@ std::string join_segments(std::span<const TextSegment> segments, Trust& trust) {
 
 std::string normalize(const std::vector<NormalizeStep>& steps, std::string_view text, Trust& trust) {
   std::string out(text);
+  if (trust.covers(0, text.size())) {
+    out = normalize(steps, text);
+    trust = Trust();
+    trust.add(0, out.size());
+    return out;
+  }
   for (const NormalizeStep& step : steps) {
     out = std::visit([&](const auto& known) { return run_step(known, out, trust); }, step);
   }

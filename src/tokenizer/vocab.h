@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/text_hash.h"
+
 namespace llorch {
 
 /// Texts by id, in one block of memory, with a hash table from text to id. Ids may have holes.
@@ -18,10 +20,28 @@ class Vocab {
   /// `findable` false keeps the text out of the hash table (two tokens of one text, control tokens of SPM).
   bool add(std::int32_t id, std::string_view text, bool findable = true);
 
-  std::optional<std::int32_t> find(std::string_view text) const;
+  std::optional<std::int32_t> find(std::string_view text) const { return find(text, hash_text(text)); }
+  /// `hash` is hash_text(text). For many look-ups: ask for the memory of all with prefetch() first, for the second
+  /// level with prefetch_entry() later, and look them up in the end.
+  std::optional<std::int32_t> find(std::string_view text, std::uint64_t hash) const;
+  void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  void prefetch_entry(std::uint64_t hash) const {
+    const std::int32_t id = slots_[hash & (slots_.size() - 1)].id;
+    if (id >= 0) {
+      __builtin_prefetch(&entries_[static_cast<std::size_t>(id)]);
+    }
+  }
   /// Empty for a hole.
-  std::string_view text(std::int32_t id) const;
-  bool has(std::int32_t id) const;
+  std::string_view text(std::int32_t id) const {
+    if (!has(id)) {
+      return {};
+    }
+    const Entry& entry = entries_[static_cast<std::size_t>(id)];
+    return {text_.data() + entry.offset, entry.length};
+  }
+  bool has(std::int32_t id) const { return id >= 0 && id < size() && entries_[static_cast<std::size_t>(id)].used; }
+  /// Whether find() gives this id for its text.
+  bool is_findable(std::int32_t id) const { return has(id) && entries_[static_cast<std::size_t>(id)].findable; }
   int size() const { return static_cast<int>(entries_.size()); }
   std::size_t longest() const { return longest_; }
 
@@ -30,12 +50,17 @@ class Vocab {
     std::size_t offset = 0;
     std::uint32_t length = 0;
     bool used = false;
+    bool findable = false;
   };
-  std::size_t slot_of(std::string_view text) const;
+  struct Slot {
+    std::uint32_t check = 0;  // of the hash: most other texts are told apart without a look at them
+    std::int32_t id = -1;     // -1: free
+  };
+  std::size_t slot_of(std::string_view text, std::uint64_t hash) const;
 
   std::vector<char> text_;
   std::vector<Entry> entries_;
-  std::vector<std::int32_t> slots_;  // ids, -1: free; the size is a power of two, at most half of it taken
+  std::vector<Slot> slots_;  // the size is a power of two, at most half of it taken
   std::size_t longest_ = 0;
 };
 

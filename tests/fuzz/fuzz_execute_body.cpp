@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto& request = std::get<llorch::ExecuteRequest>(parsed);
     const llorch::SamplingParams& p = request.sampling;
     LL_CHECK(!request.job_id.empty() && request.job_id.size() <= 128, "the job id is in range");
-    LL_CHECK(request.prompt.empty() != request.messages.empty(), "a prompt or messages");
+    LL_CHECK(request.prompt.empty() == request.chat.has_value(), "a prompt or messages");
     LL_CHECK(request.max_tokens.value_or(1) >= 1 && request.max_tokens.value_or(1) <= 100, "max_tokens is in range");
     LL_CHECK(p.temperature >= 0 && p.temperature <= 2 && p.top_p >= 0 && p.top_p <= 1, "numbers are in range");
     LL_CHECK(p.top_k >= 0 && p.top_k <= 1000 && p.repetition_penalty > 0, "numbers are in range");

@@ -107,13 +107,14 @@ def ours_of(program, cases):
 
 def main():
     warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 20000
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     generator = calls.Calls(seed, UNDEFINED)
     cases = [generator.call() for _ in range(count)]
+    answers = list(ours_of(sys.argv[1], cases))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))  # of Python's turn alone
     worked, kinds, explained, words, differ = 0, 0, collections.Counter(), collections.Counter(), []
-    for case, ours in zip(cases, ours_of(sys.argv[1], cases), strict=True):
+    for case, ours in zip(cases, answers, strict=True):
         theirs = theirs_of(case)
         worked += theirs[0] == "ok"
         reason = calls.explained(case, ours, theirs)

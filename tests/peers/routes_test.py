@@ -131,6 +131,52 @@ class Sampling(WithWorker):
         self.assertGreater(prompt_tokens(False), 4)
 
 
+class Texts(WithWorker):
+    def post(self, path, body, status=200):
+        answer = self.worker.post(path, body)
+        self.assertEqual(answer.status, status, answer.json())
+        return answer.json()
+
+    def test_tokenize_and_back(self):
+        text = "The moon <|end|> ü"
+        plain = self.post("/tokenize", {"content": text})
+        self.assertEqual(plain["count"], len(plain["tokens"]))
+        special = self.post("/tokenize", {"content": text, "parse_special": True})
+        self.assertLess(special["count"], plain["count"])
+        for tokens in (plain["tokens"], special["tokens"]):
+            self.assertEqual(self.post("/detokenize", {"tokens": tokens}), {"content": text})
+        skipped = self.post("/detokenize", {"tokens": special["tokens"], "skip_special": True})
+        self.assertNotIn("<|end|>", skipped["content"])
+        self.assertEqual(self.post("/tokenize", {"content": ""}), {"tokens": [], "count": 0})
+
+    def test_pieces(self):
+        answer = self.post("/tokenize", {"content": "moon \U0001F319", "with_pieces": True})
+        pieces = [t["piece"] if isinstance(t["piece"], list) else list(t["piece"].encode()) for t in answer["tokens"]]
+        self.assertEqual(bytes(sum(pieces, [])), "moon \U0001F319".encode())
+
+    def test_apply_template(self):
+        messages = [{"role": "user", "content": "A <|end|> of"}]
+        answer = self.post("/apply-template", {"messages": messages})
+        self.assertEqual(answer["prompt"], "<|user|>A <|end|> of<|end|><|assistant|>")
+        self.assertEqual(self.post("/detokenize", {"tokens": answer["tokens"]})["content"], answer["prompt"])
+        parsed = self.post("/tokenize", {"content": answer["prompt"], "parse_special": True})
+        self.assertGreater(answer["count"], parsed["count"], "a user's marker stays text")
+        ran = self.worker.post("/execute", {"job_id": "t", "messages": messages, "max_tokens": 1, "stream": False}).json()
+        self.assertEqual(ran["prompt_tokens"], answer["count"])
+        bare = self.post("/apply-template", {"messages": messages, "add_generation_prompt": False})
+        self.assertEqual(bare["prompt"], "<|user|>A <|end|> of<|end|>")
+
+    def test_faults(self):
+        for path, body, field in (("/tokenize", {}, "content"), ("/tokenize", {"content": 7}, "content"),
+                                  ("/tokenize", {"content": "x", "more": 1}, "more"), ("/detokenize", {}, "tokens"),
+                                  ("/detokenize", {"tokens": [1, -1]}, "tokens[1]"), ("/detokenize", {"tokens": "1"}, "tokens"),
+                                  ("/apply-template", {}, "messages"), ("/apply-template", [], "body"),
+                                  ("/apply-template", {"messages": [{"role": "user", "content": "x"}], "chat_template": "rag"},
+                                   "messages")):
+            errors = self.post(path, body, 400)["errors"]
+            self.assertEqual([e["field"] for e in errors], [field], (path, body))
+
+
 class Routes(WithWorker):
     OPTIONS = ("--max-sequences", "1")
 

@@ -1,9 +1,9 @@
 // Base64; base64.h says what it promises.
-#include "cli/base64.h"
+#include "base/base64.h"
 
 #include <cstdint>
 
-namespace llorch::cli {
+namespace llorch {
 namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -49,4 +49,4 @@ Result<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace llorch::cli
+}  // namespace llorch

@@ -6,10 +6,10 @@
 
 #include "base/result.h"
 
-namespace llorch::cli {
+namespace llorch {
 
 std::string to_base64(std::string_view bytes);
 /// ErrorCode::invalid_argument when `text` has another character, or a length or padding that cannot be.
 Result<std::string> from_base64(std::string_view text);
 
-}  // namespace llorch::cli
+}  // namespace llorch

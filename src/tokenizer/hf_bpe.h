@@ -1,0 +1,22 @@
+// model "BPE" of a tokenizer.json, and the vocabulary that other models have in the same form.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "tokenizer/json_node.h"
+#include "tokenizer/pipeline.h"
+
+namespace llorch {
+
+/// Ids may have holes, but the tables that they index must stay in proportion to the file.
+inline std::int64_t hf_id_limit(std::size_t n_entries) {
+  return static_cast<std::int64_t>(n_entries) * 2 + 4096;
+}
+
+/// {"text": id, ...}
+Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node);
+/// Sets spec.vocab and spec.model. After the pre-tokenizer: its last step may leave bytes as they are from now on.
+Status read_bpe(const JsonNode& model, PipelineSpec& spec);
+
+}  // namespace llorch
