@@ -196,11 +196,12 @@ const char* error_name(FailureKind kind) {
 
 /// {"ok": repr, "moved": origins are kept} or {"error": type, "message": ..}
 std::string answer(const std::string& line) {
-  Runtime runtime(Limits{100'000'000, std::size_t{1} << 30U}, std::chrono::local_seconds());
+  Runtime runtime(Limits{100'000'000, std::size_t{1} << 26U}, std::chrono::local_seconds());
   Calls calls(runtime);
-  Value out = runtime.dict();
+  Runtime report(Limits{100'000'000, std::size_t{1} << 30U}, std::chrono::local_seconds());  // the other may be spent
+  Value out = report.dict();
   const auto set = [&](const char* key, Value value) {
-    out.as<DictObject>().set(runtime.string(key, Origin::author), std::move(value));
+    out.as<DictObject>().set(report.string(key, Origin::author), std::move(value));
   };
   try {
     const auto parsed = from_json(runtime.heap(), line, Origin::input, "line");
@@ -208,13 +209,13 @@ std::string answer(const std::string& line) {
       return "{\"error\": \"driver\", \"message\": \"unreadable\"}";
     }
     const Value result = calls.call(parsed->as<DictObject>());
-    set("ok", runtime.string(to_repr(runtime, result)));
+    set("ok", report.string(to_repr(runtime, result)));
     set("moved", Value(calls.keeps_origins(result)));
   } catch (const Failure& failure) {
-    set("error", runtime.string(error_name(failure.kind), Origin::author));
-    set("message", runtime.string(failure.message, Origin::author));
+    set("error", report.string(error_name(failure.kind), Origin::author));
+    set("message", report.string(failure.message, Origin::author));
   }
-  return std::string(to_json(runtime, out, {}).view());
+  return std::string(to_json(report, out, {}).view());
 }
 
 }  // namespace
