@@ -9,13 +9,12 @@ namespace {
 
 class Formatter {
  public:
-  Formatter(Runtime& runtime, const Arguments& arguments) : runtime_(runtime), arguments_(arguments) {}
+  /// `mapping`: where names are looked up in place of the arguments, or nullptr.
+  Formatter(Runtime& runtime, const Arguments& arguments, const DictObject* mapping)
+      : runtime_(runtime), arguments_(arguments), mapping_(mapping) {}
 
-  /// `depth`: 2 for the format, 1 for a specification with fields of its own.
+  /// `depth`: how deep specifications may still lie in specifications.
   Text format(const Text& format, int depth) {
-    if (depth == 0) {
-      fail(FailureKind::value, "Max string recursion exceeded");
-    }
     const std::string_view text = format.view();
     runtime_.step_bytes(text.size());
     Text out;
@@ -30,62 +29,74 @@ class Formatter {
         at = brace + 2;
         continue;
       }
-      if (text[brace] == '}') {
-        fail(FailureKind::value, "Single '}}' encountered in format string");
+      if (text[brace] == '}' || brace + 1 == text.size()) {
+        fail(FailureKind::value, "Single '{}' encountered in format string", text[brace]);
       }
-      const std::size_t end = field_end(text, brace + 1);
-      out.append(field(format.slice(brace + 1, end), depth));
-      runtime_.heap().expect(out.size());
-      at = end + 1;
+      const Field field = parse_field(text, brace + 1);
+      out.append(formatted(field, format.slice(field.spec_begin, field.end), depth));
+      runtime_.heap().expect(out.footprint());
+      at = field.end + 1;
     }
     return out;
   }
 
  private:
-  static std::size_t field_end(std::string_view text, std::size_t at) {
-    if (at >= text.size()) {
-      fail(FailureKind::value, "Single '{{' encountered in format string");
-    }
-    int depth = 1;
-    bool bracket = false;
-    for (; at < text.size(); ++at) {
-      const char c = text[at];
-      if (c == '[') {
-        bracket = true;
-      } else if (c == ']') {
-        bracket = false;
-      } else if (!bracket && c == '{') {
-        ++depth;
-      } else if (!bracket && c == '}' && --depth == 0) {
-        return at;
-      }
-    }
-    fail(FailureKind::value, "expected '}}' before end of string");
-  }
-
   /// name!conversion:spec
-  Text field(const Text& field, int depth) {
-    const std::string_view text = field.view();
-    std::size_t name_end = 0;
-    bool bracket = false;
-    while (name_end < text.size() && (bracket || (text[name_end] != '!' && text[name_end] != ':'))) {
-      bracket = text[name_end] == '[' || (bracket && text[name_end] != ']');
-      ++name_end;
+  struct Field {
+    std::string_view name;
+    char conversion = '\0';
+    std::size_t spec_begin = 0;
+    std::size_t end = 0;  // of the '}'
+  };
+
+  static Field parse_field(std::string_view text, std::size_t at) {
+    Field field;
+    const std::size_t name = at;
+    for (bool bracket = false; at < text.size(); ++at) {  // in brackets everything is a key
+      const char c = text[at];
+      if (!bracket && (c == '}' || c == ':' || c == '!')) {
+        break;
+      }
+      if (!bracket && c == '{') {
+        fail(FailureKind::value, "unexpected '{{' in field name");
+      }
+      bracket = bracket ? c != ']' : c == '[';
     }
-    Value value = lookup(text.substr(0, name_end));
-    std::size_t at = name_end;
-    if (at < text.size() && text[at] == '!') {
-      if (at + 1 >= text.size()) {
+    if (at == text.size()) {
+      fail(FailureKind::value, "expected '}}' before end of string");
+    }
+    field.name = text.substr(name, at - name);
+    if (text[at] == '!') {
+      if (at + 1 == text.size()) {
         fail(FailureKind::value, "end of string while looking for conversion specifier");
       }
-      value = converted(value, text[at + 1]);
+      field.conversion = text[at + 1];
       at += 2;
-      if (at < text.size() && text[at] != ':') {
+      if (at < text.size() && text[at] != '}' && text[at] != ':') {
         fail(FailureKind::value, "expected ':' after conversion specifier");
       }
     }
-    const Text spec = at < text.size() ? format(field.slice(at + 1, text.size()), depth - 1) : Text();
-    return format_value(runtime_, value, spec.view());
+    const bool has_spec = at < text.size() && text[at] == ':';
+    field.spec_begin = std::min(at + (has_spec ? 1 : 0), text.size());
+    field.end = field.spec_begin;
+    for (int depth = 1; field.end < text.size(); ++field.end) {
+      depth += text[field.end] == '{' ? 1 : text[field.end] == '}' ? -1 : 0;
+      if (depth == 0) {
+        return field;
+      }
+    }
+    fail(FailureKind::value, "unmatched '{{' in format spec");
+  }
+
+  Text formatted(const Field& field, const Text& spec, int depth) {
+    Value value = lookup(field.name);
+    if (field.conversion != '\0') {
+      value = converted(value, field.conversion);
+    }
+    if (depth == 0) {
+      fail(FailureKind::value, "Max string recursion exceeded");
+    }
+    return format_value(runtime_, value, format(spec, depth - 1));
   }
 
   Value converted(const Value& value, char kind) {
@@ -98,38 +109,50 @@ class Formatter {
     if (kind == 'a') {
       return runtime_.string(percent_format(runtime_, Text("%a", Origin::author), runtime_.tuple({value})));
     }
-    fail(FailureKind::value, "Unknown conversion specifier '{}'", kind);
+    fail(FailureKind::value, "Unknown conversion specifier {}", kind);
   }
 
   static bool is_number(std::string_view text) {
     return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string_view::npos;
   }
 
-  Value first(std::string_view name) {
-    const bool automatic = name.empty();
-    if (automatic || is_number(name)) {
-      if (numbering_ != '\0' && (numbering_ == 'a') != automatic) {
-        fail(FailureKind::value, "cannot switch between manual field specification and automatic field numbering");
-      }
-      numbering_ = automatic ? 'a' : 'm';
-      const std::size_t i = automatic ? next_++ : std::stoul(std::string(name));
-      if (i >= arguments_.positional.size()) {
-        fail(FailureKind::value, "Replacement index {} out of range for positional args tuple", i);
-      }
-      return arguments_.positional[i];
+  const Value* named(std::string_view name) {
+    if (mapping_ != nullptr) {
+      return mapping_->get(name);
     }
     for (const auto& [known, value] : arguments_.named) {
       if (known == name) {
-        return value;
+        return &value;
       }
     }
-    fail(FailureKind::value, "'{}'", name);
+    return nullptr;
+  }
+
+  /// The argument that a path begins with. Numbers are counted or written, as in string.Formatter: "{0.x}{}" is both.
+  Value first(std::string_view name, bool alone) {
+    const bool automatic = name.empty();
+    if (!automatic && !is_number(name)) {
+      const Value* found = named(name);
+      if (found != nullptr) {
+        return *found;
+      }
+      fail(FailureKind::value, "'{}'", name);
+    }
+    if (automatic ? manual_ : alone && next_ > 0) {
+      fail(FailureKind::value, "cannot switch from manual field specification to automatic field numbering");
+    }
+    manual_ = manual_ || (!automatic && alone);
+    const std::size_t i = automatic ? next_++ : std::stoul(std::string(name));
+    if (i >= arguments_.positional.size()) {
+      fail(FailureKind::value, "Replacement index {} out of range for positional args tuple", i);
+    }
+    return arguments_.positional[i];
   }
 
   /// name.attribute[key]...
   Value lookup(std::string_view path) {
     std::size_t at = std::min(path.find_first_of(".["), path.size());
-    Value value = first(path.substr(0, at));
+    Value value = first(path.substr(0, at), at == path.size());
     while (at < path.size()) {
       const bool item = path[at] == '[';
       const std::size_t begin = at + 1;
@@ -142,13 +165,21 @@ class Formatter {
         fail(FailureKind::value, "Empty attribute in format string");
       }
       value = item ? get_item(runtime_, value, key_of(name)) : attribute(value, name);
-      require_defined(value);
+      if (value.is(Kind::undefined) && is_private(value)) {
+        fail_undefined(value);
+      }
       at += item ? 1 : 0;
       if (item && at < path.size() && path[at] != '.' && path[at] != '[') {
         fail(FailureKind::value, "Only '.' or '[' may follow ']' in format field specifier");
       }
     }
     return value;
+  }
+
+  /// What is missing is an undefined value, as anywhere in a template; what may not be touched is refused.
+  static bool is_private(const Value& undefined) {
+    const auto* why = static_cast<const UndefinedObject*>(undefined.object());
+    return why != nullptr && why->unsafe;
   }
 
   Value key_of(std::string_view name) {
@@ -162,14 +193,20 @@ class Formatter {
 
   Runtime& runtime_;
   const Arguments& arguments_;
+  const DictObject* mapping_;
   std::size_t next_ = 0;
-  char numbering_ = '\0';  // 'a'utomatic, 'm'anual
+  bool manual_ = false;
 };
 
 }  // namespace
 
 Text brace_format(Runtime& runtime, const Text& format, const Arguments& arguments) {
-  return Formatter(runtime, arguments).format(format, 2);
+  return Formatter(runtime, arguments, nullptr).format(format, 2);
+}
+
+Text brace_format_map(Runtime& runtime, const Text& format, const Value& mapping) {
+  const Arguments none;
+  return Formatter(runtime, none, &mapping.as<DictObject>()).format(format, 2);
 }
 
 }  // namespace llorch::jinja

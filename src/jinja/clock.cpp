@@ -1,6 +1,10 @@
-// The directives one by one: the C library's strftime knows locales and time zones, which a prompt must not depend on.
+// The C library's strftime in its C locale, but for what knows a time zone: a prompt must not depend on the machine.
 #include "jinja/clock.h"
 
+#include <locale.h>
+
+#include <algorithm>
+#include <charconv>
 #include <ctime>
 
 #include "jinja/failure.h"
@@ -28,39 +32,75 @@ std::tm broken_down(std::chrono::local_seconds time) {
   return tm;
 }
 
+/// datetime fills in what strftime does not know, pair of bytes by pair: microseconds, and a zone that there is none
+/// of.
+std::string without_zone(std::string_view format) {
+  std::string out;
+  for (std::size_t i = 0; i < format.size(); ++i) {
+    if (format[i] != '%' || i + 1 == format.size()) {
+      out += format[i];
+      continue;
+    }
+    const char directive = format[++i];
+    if (directive == 'f') {
+      out += "000000";
+    } else if (directive != 'z' && directive != 'Z') {
+      (out += '%') += directive;
+    }
+  }
+  return out;
+}
+
+/// Seconds since 1970 would be the machine's zone's: here they are UTC's.
+std::string with_seconds(std::chrono::local_seconds time, std::string_view format) {
+  std::string out;
+  for (std::size_t i = 0; i < format.size(); ++i) {
+    if (format[i] != '%' || i + 1 == format.size()) {
+      out += format[i];
+      continue;
+    }
+    const std::size_t digits = std::min(format.find_first_not_of("-_0^#", i + 1), format.size() - 1);
+    std::size_t end = std::min(format.find_first_not_of("0123456789", digits), format.size() - 1);
+    std::size_t width = 0;
+    std::from_chars(format.data() + digits, format.data() + end, width);
+    end += (format[end] == 'E' || format[end] == 'O') && end + 1 < format.size() ? 1 : 0;
+    if (format[end] == 's') {
+      out += fmt::format("{:>{}}", time.time_since_epoch().count(), std::min(width, kMaxBytes + 1));
+    } else {
+      out += format.substr(i, end + 1 - i);
+    }
+    i = end;
+  }
+  return out;
+}
+
+/// `format` has no zero byte.
+std::string c_strftime(const std::string& format, const std::tm& tm) {
+  static const locale_t c_locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  // A byte before the format, since 0 is the answer both for "" and for what is too long.
+  std::string out(kMaxBytes + 2, '\0');
+  const std::size_t n = ::strftime_l(out.data(), out.size(), ("." + format).c_str(), &tm, c_locale);
+  if (n == 0) {
+    fail(FailureKind::budget, "strftime_now makes more than {} bytes", kMaxBytes);
+  }
+  return out.substr(1, n - 1);
+}
+
 }  // namespace
 
 std::string format_time(std::chrono::local_seconds time, std::string_view format) {
   const std::tm tm = broken_down(time);
   std::string out;
-  for (std::size_t i = 0; i < format.size(); ++i) {
-    if (format[i] != '%' || i + 1 >= format.size()) {
-      out += format[i];
-    } else {
-      std::string directive = "%";
-      ++i;
-      const bool flagged =
-          (format[i] == '-' || format[i] == '_' || format[i] == '0' || format[i] == '^' || format[i] == '#') &&
-          i + 1 < format.size();
-      if (flagged) {
-        directive += format[i++];
-      }
-      directive += format[i];
-      constexpr std::string_view kKnown = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyY%";
-      if (format[i] == 'f') {
-        out += "000000";
-      } else if (format[i] == 'z' || format[i] == 'Z') {
-        // A time without a zone.
-      } else if (kKnown.find(format[i]) == std::string_view::npos) {
-        out += directive;
-      } else {
-        char buffer[128];
-        out.append(buffer, std::strftime(buffer, sizeof buffer, directive.c_str(), &tm));
-      }
+  for (std::size_t begin = 0; begin <= format.size();) {
+    const std::size_t end = std::min(format.find('\0', begin), format.size());
+    out += c_strftime(with_seconds(time, without_zone(format.substr(begin, end - begin))), tm);
+    if (end < format.size()) {
+      out += '\0';
     }
     if (out.size() > kMaxBytes) {
       fail(FailureKind::budget, "strftime_now makes more than {} bytes", kMaxBytes);
     }
+    begin = end + 1;
   }
   return out;
 }

@@ -156,7 +156,7 @@ bool less(Runtime& runtime, const Value& a, const Value& b, std::string_view sym
 std::size_t hash_of(const Value& key) {
   switch (key.kind()) {
     case Kind::string:
-      return std::hash<std::string_view>()(key.text().view());
+      return hash_text(key.text().view());
     case Kind::boolean:
     case Kind::integer:
       return std::hash<double>()(static_cast<double>(*as_integer(key)));

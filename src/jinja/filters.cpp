@@ -79,7 +79,8 @@ Parameters::Parameters(std::string_view function, const Arguments& arguments,
     : function_(function), values_(names.size(), nullptr) {
   const auto& given = arguments.positional;
   if (given.size() > names.size()) {
-    fail(FailureKind::type, "{}() takes at most {} arguments ({} given)", function, names.size(), given.size());
+    fail(FailureKind::type, "{}() takes at most {} argument{} ({} given)", function, names.size(),
+         names.size() == 1 ? "" : "s", given.size());
   }
   for (std::size_t i = 0; i < given.size(); ++i) {
     values_[i] = &given[i];
@@ -107,6 +108,9 @@ std::int64_t Parameters::integer(std::size_t i, std::int64_t fallback) const {
     return fallback;
   }
   require_defined(*values_[i]);
+  if (values_[i]->is(Kind::big)) {
+    fail(FailureKind::value, "Python int too large to convert to C ssize_t");
+  }
   const auto value = as_integer(*values_[i]);
   if (!value) {
     fail(FailureKind::type, "{}(): '{}' object cannot be interpreted as an integer", function_, type_name(*values_[i]));

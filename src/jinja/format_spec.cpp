@@ -13,13 +13,14 @@ namespace {
 struct Spec {
   std::string fill = " ";
   char align = '\0';
-  char sign = '-';
+  char sign = '\0';
   bool no_negative_zero = false;
   bool alternate = false;
   std::int64_t width = 0;
   char grouping = '\0';
   std::int64_t precision = -1;
   char type = '\0';
+  Origin origin = kNumberOrigin;
 };
 
 bool is_align(char c) {
@@ -46,12 +47,26 @@ bool take(std::string_view& text, char c) {
   return true;
 }
 
-Spec parse_spec(std::string_view text) {
+/// Separators go with digits in tens; '_' with digits in twos, eights and sixteens, too.
+void check_grouping(const Spec& spec, char default_type) {
+  const char type = spec.type == '\0' ? default_type : spec.type;
+  const std::string_view types = spec.grouping == '_' ? "deEfFgG%boxX" : "deEfFgG%";
+  if (spec.grouping != '\0' && type != '\0' && types.find(type) == std::string_view::npos) {
+    fail(FailureKind::value, "Cannot specify '{}' with '{}'.", spec.grouping, type);
+  }
+}
+
+/// `number`: of a number, which a leading zero fills behind its sign. `default_type`: in place of none.
+Spec parse_spec(const Text& source, bool number, char default_type) {
   Spec spec;
+  spec.origin = source.origin();
+  std::string_view text = source.view();
+  bool filled = false;
   const std::size_t head = text.empty() ? 0 : str::char_bytes(text, 0);
   if (head < text.size() && head > 0 && is_align(text[head])) {
     spec.fill = std::string(text.substr(0, head));
     spec.align = text[head];
+    filled = true;
     text.remove_prefix(head + 1);
   } else if (!text.empty() && is_align(text[0])) {
     spec.align = text[0];
@@ -63,9 +78,9 @@ Spec parse_spec(std::string_view text) {
   }
   spec.no_negative_zero = take(text, 'z');
   spec.alternate = take(text, '#');
-  if (take(text, '0') && spec.align == '\0') {
+  if (!filled && take(text, '0')) {
     spec.fill = "0";
-    spec.align = '=';
+    spec.align = spec.align == '\0' && number ? '=' : spec.align;
   }
   spec.width = read_number(text, "width");
   if (!text.empty() && (text[0] == ',' || text[0] == '_')) {
@@ -84,7 +99,11 @@ Spec parse_spec(std::string_view text) {
   if (text.size() > 1) {
     fail(FailureKind::value, "Invalid format specifier");
   }
+  if (!text.empty() && text[0] == '\0') {
+    fail(FailureKind::value, "Unknown format code '\\x0'");
+  }
   spec.type = text.empty() ? '\0' : text[0];
+  check_grouping(spec, default_type);
   return spec;
 }
 
@@ -122,9 +141,9 @@ Text pad(Runtime& runtime, const Spec& spec, Text body, char default_align) {
     return all;
   };
   Text out;
-  out.append(fill(left), Origin::author);
+  out.append(fill(left), spec.origin);
   out.append(body);
-  out.append(fill(missing - left), Origin::author);
+  out.append(fill(missing - left), spec.origin);
   return out;
 }
 
@@ -134,34 +153,56 @@ Text finish(Runtime& runtime, const Spec& spec, const Number& number) {
   if (spec.align == '=') {
     // Padding goes behind the sign; zeros take part in the grouping.
     const auto wanted = spec.width - static_cast<std::int64_t>(head.size() + number.rest.size());
-    if (spec.fill == "0" && spec.grouping != '\0') {
-      runtime.heap().expect(static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
+    if (spec.fill == "0" && spec.grouping != '\0' && !whole.empty()) {
+      runtime.heap().expect(2 * static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
+      runtime.step_bytes(4 * static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0)));
       std::string shown = grouped(whole, spec.grouping, number.group);
       while (static_cast<std::int64_t>(shown.size()) < wanted) {
         const auto lacking = static_cast<std::size_t>(wanted) - shown.size();
         whole.insert(0, std::max<std::size_t>(1, lacking * number.group / (number.group + 1)), '0');
         shown = grouped(whole, spec.grouping, number.group);
       }
-      return Text(head + shown + number.rest, kNumberOrigin);
+      return Text(head + shown + number.rest, spec.origin);
     }
     const std::string shown = spec.grouping == '\0' ? whole : grouped(whole, spec.grouping, number.group);
     Spec inner = spec;
     inner.align = '>';
     inner.width = std::max<std::int64_t>(0, spec.width - static_cast<std::int64_t>(head.size()));
-    Text out(head, kNumberOrigin);
-    out.append(pad(runtime, inner, Text(shown + number.rest, kNumberOrigin), '>'));
+    Text out(head, spec.origin);
+    out.append(pad(runtime, inner, Text(shown + number.rest, spec.origin), '>'));
     return out;
   }
   const std::string shown = spec.grouping == '\0' ? whole : grouped(whole, spec.grouping, number.group);
-  return pad(runtime, spec, Text(head + shown + number.rest, kNumberOrigin), '>');
+  return pad(runtime, spec, Text(head + shown + number.rest, spec.origin), '>');
 }
 
 std::string sign_of(const Spec& spec, bool negative) {
-  return negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
+  return negative ? "-" : spec.sign == '+' || spec.sign == ' ' ? std::string(1, spec.sign) : "";
 }
 
 [[noreturn]] void fail_type(const Spec& spec, const Value& value) {
   fail(FailureKind::value, "Unknown format code '{}' for object of type '{}'", spec.type, type_name(value));
+}
+
+/// `precision` digits at most, as 'g', but with at least one behind the point where there is no exponent.
+std::string short_digits(double value, int precision, bool alternate) {
+  const std::string scientific = real_digits(value, 'e', precision - 1, false);  // "1.250e-07"
+  const std::size_t e = scientific.find('e');
+  const int exponent = std::stoi(scientific.substr(e + 1));
+  std::string digits = scientific.substr(0, e);
+  std::erase(digits, '.');
+  if (!alternate) {
+    digits.resize(std::max<std::size_t>(1, digits.find_last_not_of('0') + 1));
+  }
+  if (exponent < -4 || exponent >= precision - 1) {
+    return digits.substr(0, 1) + (digits.size() > 1 ? "." + digits.substr(1) : "") + scientific.substr(e);
+  }
+  if (exponent < 0) {
+    return "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
+  }
+  const auto whole = static_cast<std::size_t>(exponent) + 1;
+  digits.resize(std::max(digits.size(), whole + 1), '0');
+  return digits.substr(0, whole) + "." + digits.substr(whole);
 }
 
 Text format_real(Runtime& runtime, const Value& value, const Spec& spec) {
@@ -183,20 +224,15 @@ Text format_real(Runtime& runtime, const Value& value, const Spec& spec) {
   std::string digits;
   const double size = std::fabs(number);
   if (type == '\0') {
-    if (precision < 0) {
-      digits = real_to_string(size);
-    } else {
-      // As 'g', but with at least one digit behind the point where there is no exponent.
-      digits = real_digits(size, 'g', precision == 0 ? 1 : precision, spec.alternate);
-      const double limit = std::pow(10.0, precision == 0 ? 1 : precision);
-      if (std::isfinite(size) && digits.find_first_of(".e") == std::string::npos) {
-        digits = size >= limit / 10 ? real_digits(size, 'e', std::max(precision - 1, 0), false) : digits + ".0";
-      }
+    digits = precision < 0 || !std::isfinite(size) ? real_to_string(size)
+                                                   : short_digits(size, std::max(precision, 1), spec.alternate);
+    if (spec.alternate && std::isfinite(size) && digits.find('.') == std::string::npos) {
+      digits.insert(std::min(digits.find('e'), digits.size()), ".");
     }
   } else {
     digits = real_digits(size, type, precision < 0 ? 6 : precision, spec.alternate);
   }
-  const bool zero = digits.find_first_of("123456789in") == std::string::npos;
+  const bool zero = digits.find_first_of("123456789iInN") == std::string::npos;
   const bool negative = std::signbit(number) && !std::isnan(number) && !(spec.no_negative_zero && zero);
   const std::size_t end = std::min(digits.find_first_not_of("0123456789"), digits.size());
   Number parts{sign_of(spec, negative), "", digits.substr(0, end), digits.substr(end) + (percent ? "%" : ""), 3};
@@ -215,17 +251,23 @@ Text format_integer(Runtime& runtime, const Value& value, const Spec& spec) {
   if (spec.precision >= 0) {
     fail(FailureKind::value, "Precision not allowed in integer format specifier");
   }
+  if (spec.no_negative_zero) {
+    fail(FailureKind::value, "Negative zero coercion (z) not allowed in integer format specifier");
+  }
   const BigInt big = as_big(value);
   if (spec.type == 'c') {
-    if (spec.sign != '-') {
+    if (spec.sign != '\0') {
       fail(FailureKind::value, "Sign not allowed with integer format specifier 'c'");
+    }
+    if (spec.alternate) {
+      fail(FailureKind::value, "Alternate form (#) not allowed with integer format specifier 'c'");
     }
     if (big < 0 || big > 0x10FFFF) {
       fail(FailureKind::value, "%c arg not in range(0x110000)");
     }
     std::string bytes;
     append_utf8(bytes, big.convert_to<std::uint32_t>());
-    return pad(runtime, spec, Text(repair_utf8(bytes), Origin::input), '<');
+    return pad(runtime, spec, Text(repair_utf8(bytes), Origin::input), '>');
   }
   Number parts;
   parts.sign = sign_of(spec, big.sign() < 0);
@@ -236,9 +278,6 @@ Text format_integer(Runtime& runtime, const Value& value, const Spec& spec) {
   parts.whole = integer_digits(abs(big), type);
   if (type != 'd') {
     parts.group = 4;
-    if (spec.grouping == ',') {
-      fail(FailureKind::value, "Cannot specify ',' with '{}'.", type);
-    }
   }
   return finish(runtime, spec, parts);
 }
@@ -247,25 +286,23 @@ Text format_string(Runtime& runtime, const Value& value, const Spec& spec) {
   if (spec.type != '\0' && spec.type != 's') {
     fail_type(spec, value);
   }
-  if (spec.sign != '-') {
-    fail(FailureKind::value, "Sign not allowed in string format specifier");
+  if (spec.sign != '\0') {
+    fail(FailureKind::value, "{} not allowed in string format specifier", spec.sign == ' ' ? "Space" : "Sign");
+  }
+  if (spec.no_negative_zero) {
+    fail(FailureKind::value, "Negative zero coercion (z) not allowed in string format specifier");
   }
   if (spec.alternate) {
     fail(FailureKind::value, "Alternate form (#) not allowed in string format specifier");
   }
-  if (spec.align == '=' && spec.fill != "0") {
+  if (spec.align == '=') {
     fail(FailureKind::value, "'=' alignment not allowed in string format specifier");
-  }
-  if (spec.grouping != '\0') {
-    fail(FailureKind::value, "Cannot specify '{}' with 's'.", spec.grouping);
   }
   Value shown = value;
   if (spec.precision >= 0) {
     shown = get_slice(runtime, value, Value::none(), Value(spec.precision), Value::none());
   }
-  Spec padding = spec;
-  padding.align = spec.align == '=' ? '<' : spec.align;
-  return pad(runtime, padding, shown.text(), '<');
+  return pad(runtime, spec, shown.text(), '<');
 }
 
 }  // namespace
@@ -299,41 +336,29 @@ std::string real_digits(double value, char type, int precision, bool alternate) 
     const bool upper = type >= 'A' && type <= 'Z';
     return std::isnan(value) ? (upper ? "NAN" : "nan") : (upper ? "INF" : "inf");
   }
-  switch (type) {
-    case 'e':
-      return alternate ? fmt::format("{:#.{}e}", value, precision) : fmt::format("{:.{}e}", value, precision);
-    case 'E':
-      return alternate ? fmt::format("{:#.{}E}", value, precision) : fmt::format("{:.{}E}", value, precision);
-    case 'f':
-    case 'F':
-      return alternate ? fmt::format("{:#.{}f}", value, precision) : fmt::format("{:.{}f}", value, precision);
-    default: {
-      // snprintf, since fmt's '#' keeps one zero more than C's.
-      char buffer[512];
-      const char format[] = {
-          '%', alternate ? '#' : '.', alternate ? '.' : '*', alternate ? '*' : type, alternate ? type : '\0', '\0'};
-      const int length = std::snprintf(buffer, sizeof buffer, format, std::min(precision, 400), value);
-      return std::string(buffer, static_cast<std::size_t>(length));
-    }
-  }
+  // snprintf, since fmt stops at some 770 digits, and its '#' keeps one zero more.
+  const char* format = alternate ? "%#.*" : "%.*";
+  const std::string directive = std::string(format) + type;
+  std::string digits(static_cast<std::size_t>(precision) + 400, '\0');  // 309 digits before the point
+  const int length = std::snprintf(digits.data(), digits.size(), directive.c_str(), precision, value);
+  digits.resize(static_cast<std::size_t>(length));
+  return digits;
 }
 
-Text format_value(Runtime& runtime, const Value& value, std::string_view spec) {
+Text format_value(Runtime& runtime, const Value& value, const Text& spec) {
   if (spec.empty()) {
     return to_text(runtime, value);
   }
   require_defined(value);
   switch (value.kind()) {
     case Kind::string:
-      return format_string(runtime, value, parse_spec(spec));
+      return format_string(runtime, value, parse_spec(spec, false, 's'));
     case Kind::boolean:
     case Kind::integer:
-    case Kind::big: {
-      const Spec parsed = parse_spec(spec);
-      return format_integer(runtime, value, parsed);
-    }
+    case Kind::big:
+      return format_integer(runtime, value, parse_spec(spec, true, 'd'));
     case Kind::real: {
-      const Spec parsed = parse_spec(spec);
+      const Spec parsed = parse_spec(spec, true, '\0');
       constexpr std::string_view kTypes = "eEfFgGn%";
       if (parsed.type != '\0' && kTypes.find(parsed.type) == std::string_view::npos) {
         fail_type(parsed, value);

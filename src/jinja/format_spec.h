@@ -9,7 +9,8 @@
 namespace llorch::jinja {
 
 /// format(value, spec) of Python, for strings, integers, floats and booleans; for other values the empty spec alone.
-Text format_value(Runtime& runtime, const Value& value, std::string_view spec);
+/// What the function itself writes (digits, signs, fill) is from where `spec` is from.
+Text format_value(Runtime& runtime, const Value& value, const Text& spec);
 
 /// Digits of a float as 'e', 'f', 'g', 'E', 'F' or 'G' print it; `alternate` keeps trailing zeros and points ('#').
 std::string real_digits(double value, char type, int precision, bool alternate);

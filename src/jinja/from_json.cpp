@@ -1,4 +1,7 @@
 // JSON -> values, by nlohmann's event interface: it does not recurse, and the order of keys is the document's.
+#include <charconv>
+#include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/format.h"
@@ -9,10 +12,13 @@
 namespace llorch::jinja {
 namespace {
 
+/// Integers beyond 64 bits come as floats with their text, and must be finite as such: a double ends at 308 digits.
+using Json = nlohmann::basic_json<std::map, std::vector, std::string, bool, std::int64_t, std::uint64_t, long double>;
+
 class Builder {
  public:
   using string_t = std::string;
-  using binary_t = nlohmann::json::binary_t;
+  using binary_t = Json::binary_t;
 
   Builder(Heap& heap, Origin origin) : heap_(heap), origin_(origin) {}
 
@@ -24,15 +30,22 @@ class Builder {
                               : add(Value(Kind::big, new BigObject(heap_, BigInt(value))));
   }
   /// Integers beyond 64 bits arrive here, too.
-  bool number_float(double value, const std::string& text) {
+  bool number_float(long double rounded, const std::string& text) {
     if (text.find_first_of(".eE") != std::string::npos) {
-      return add(Value(value));
+      double value = 0;
+      const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (read.ec == std::errc::result_out_of_range && std::fabs(rounded) > 1) {
+        error_ = "a number out of range";
+        return false;
+      }
+      return add(Value(read.ec == std::errc() ? value : std::signbit(rounded) ? -0.0 : 0.0));
     }
-    if (text.size() > 4300) {
-      error_ = "an integer of more than 4300 digits";
+    BigInt value;
+    if (text.size() > kMaxIntegerBits / 3 || msb(BigInt(abs(value = BigInt(text)))) >= kMaxIntegerBits) {
+      error_ = fmt::format("an integer of more than {} bits", kMaxIntegerBits);
       return false;
     }
-    return add(Value(Kind::big, new BigObject(heap_, BigInt(text))));
+    return add(Value(Kind::big, new BigObject(heap_, std::move(value))));
   }
   bool string(std::string& value) { return add(text(value)); }
   bool binary(binary_t& /*value*/) { return false; }
@@ -99,7 +112,7 @@ class Builder {
 Result<Value> from_json(Heap& heap, std::string_view json, Origin origin, std::string_view what) {
   Builder builder(heap, origin);
   try {
-    if (!nlohmann::json::sax_parse(json.begin(), json.end(), &builder)) {
+    if (!Json::sax_parse(json.begin(), json.end(), &builder)) {
       return errorf(ErrorCode::invalid_argument, "{}: {}", what, builder.error());
     }
   } catch (const Failure& failure) {

@@ -35,6 +35,8 @@ bool equal(Runtime& runtime, const Value& a, const Value& b);
 /// a < b, and its like; throws when the two have no order. `symbol` is for the message.
 bool less(Runtime& runtime, const Value& a, const Value& b, std::string_view symbol = "<");
 bool contains(Runtime& runtime, const Value& container, const Value& item);
+/// Keyed anew in each process: keys of a request's objects cannot be chosen to collide.
+std::size_t hash_text(std::string_view text);
 std::size_t hash_of(const Value& key);  // throws on what cannot be a key: lists, dicts
 bool equal_keys(const Value& a, const Value& b);
 

@@ -21,7 +21,7 @@ struct Directive {
 class Formatter {
  public:
   Formatter(Runtime& runtime, const Text& format, const Value& arguments)
-      : runtime_(runtime), format_(format), arguments_(arguments) {}
+      : runtime_(runtime), format_(format), arguments_(arguments), origin_(format.origin()) {}
 
   Text run() {
     const std::string_view text = format_.view();
@@ -33,20 +33,23 @@ class Formatter {
       if (at_ < text.size()) {
         ++at_;
         directive();
-        runtime_.heap().expect(out_.size());
+        runtime_.heap().expect(out_.footprint());
       }
     }
-    // What can be subscripted passes for a mapping, of which not all needs to be used.
-    const bool mapping = arguments_.is(Kind::dict) || arguments_.is(Kind::list) || arguments_.is(Kind::range) ||
-                         arguments_.is(Kind::undefined);
-    const bool left_over = arguments_.is(Kind::tuple) ? next_ < arguments_.items().size() : next_ == 0 && !mapping;
-    if (left_over) {
+    const bool left_over = arguments_.is(Kind::tuple) ? next_ < arguments_.items().size() : next_ == 0;
+    if (left_over && !is_mapping()) {
       fail(FailureKind::type, "not all arguments converted during string formatting");
     }
     return std::move(out_);
   }
 
  private:
+  /// What has items by key or place may be left over, as if it were a mapping whose names are not used.
+  bool is_mapping() const {
+    return arguments_.is(Kind::dict) || arguments_.is(Kind::list) || arguments_.is(Kind::range) ||
+           arguments_.is(Kind::undefined);
+  }
+
   char peek() const { return at_ < format_.size() ? format_.view()[at_] : '\0'; }
   char take() {
     if (at_ >= format_.size()) {
@@ -56,11 +59,11 @@ class Formatter {
   }
 
   Value next_argument() {
-    if (!arguments_.is(Kind::tuple)) {
+    if (by_name_ || !arguments_.is(Kind::tuple)) {
       if (next_++ > 0) {
         fail(FailureKind::type, "not enough arguments for format string");
       }
-      return arguments_;
+      return by_name_ ? *by_name_ : arguments_;
     }
     if (next_ >= arguments_.items().size()) {
       fail(FailureKind::type, "not enough arguments for format string");
@@ -68,12 +71,13 @@ class Formatter {
     return arguments_.items()[next_++];
   }
 
-  /// "(name)" -> the mapping's value.
-  std::optional<Value> named() {
+  /// "(name)": the mapping's value becomes the next argument, and there is none behind it.
+  void named() {
     if (peek() != '(') {
-      return std::nullopt;
+      return;
     }
     ++at_;
+    require_defined(arguments_);
     if (!arguments_.is(Kind::dict)) {
       fail(FailureKind::type, "format requires a mapping");
     }
@@ -90,13 +94,18 @@ class Formatter {
     if (found == nullptr) {
       fail(FailureKind::value, "'{}'", name);
     }
-    return *found;
+    by_name_ = *found;
+    next_ = 0;
   }
 
   std::int64_t number(std::string_view what) {
     if (peek() == '*') {
       ++at_;
-      const auto value = as_integer(next_argument());
+      const Value given = next_argument();
+      if (given.is(Kind::big)) {
+        fail(FailureKind::value, "Python int too large to convert to C ssize_t");
+      }
+      const auto value = given.is(Kind::real) ? std::nullopt : as_integer(given);
       if (!value) {
         fail(FailureKind::type, "* wants int");
       }
@@ -116,8 +125,12 @@ class Formatter {
   }
 
   void directive() {
-    const std::size_t begin = at_;
-    std::optional<Value> value = named();
+    if (peek() == '%') {
+      out_.append(format_, at_, at_ + 1);
+      ++at_;
+      return;
+    }
+    named();
     Directive d;
     for (bool more = true; more;) {
       switch (peek()) {
@@ -150,21 +163,19 @@ class Formatter {
       ++at_;
       d.precision = std::max<std::int64_t>(0, number("precision"));
     }
-    while (peek() == 'l' || peek() == 'h' || peek() == 'L') {
+    if (peek() == 'l' || peek() == 'h' || peek() == 'L') {
       ++at_;
     }
+    const std::size_t type_at = at_;
     d.type = take();
-    const Origin origin = format_.slice(begin, at_).origin();
-    if (d.type == '%') {
-      out_.append("%", origin);
-      return;
-    }
+    const Value value = next_argument();
     constexpr std::string_view kTypes = "sradiuoxXeEfFgGc";
     if (kTypes.find(d.type) == std::string_view::npos) {
-      fail(FailureKind::value, "unsupported format character '{}' (0x{:x}) at index {}", d.type,
-           static_cast<unsigned char>(d.type), at_ - 1);
+      const auto code = static_cast<std::uint32_t>(decode_utf8(format_.view().substr(type_at)).code);
+      fail(FailureKind::value, "unsupported format character '{}' (0x{:x}) at index {}",
+           code >= 31 && code < 127 ? d.type : '?', code, str::count_chars(format_.view().substr(0, type_at)));
     }
-    convert(d, value ? *value : next_argument());
+    convert(d, value);
   }
 
   void convert(const Directive& d, const Value& value) {
@@ -193,14 +204,14 @@ class Formatter {
   void pad(const Directive& d, const Text& body) {
     const std::int64_t missing = std::max<std::int64_t>(0, d.width - str::count_chars(body.view()));
     const auto n = static_cast<std::size_t>(missing);
-    runtime_.heap().expect(out_.size() + n);
+    runtime_.heap().expect(out_.footprint() + n);
     runtime_.step_bytes(n + body.size());
     if (!d.left) {
-      out_.append(std::string(n, ' '), Origin::author);
+      out_.append(std::string(n, ' '), origin_);
     }
     out_.append(body);
     if (d.left) {
-      out_.append(std::string(n, ' '), Origin::author);
+      out_.append(std::string(n, ' '), origin_);
     }
   }
 
@@ -242,7 +253,7 @@ class Formatter {
       pad(d, value.text());
       return;
     }
-    const auto code = as_integer(value);
+    const auto code = value.is(Kind::big) ? -1 : as_integer(value);
     if (!code) {
       fail(FailureKind::type, "%c requires int or char");
     }
@@ -265,7 +276,7 @@ class Formatter {
       runtime_.heap().expect(static_cast<std::size_t>(d.width));
       digits.insert(0, static_cast<std::size_t>(d.width - length), '0');
     }
-    pad(d, Text(head + digits, kNumberOrigin));
+    pad(d, Text(head + digits, origin_));
   }
 
   void integer(const Directive& d, const Value& value) {
@@ -313,6 +324,8 @@ class Formatter {
   const Value& arguments_;
   std::size_t at_ = 0;
   std::size_t next_ = 0;
+  std::optional<Value> by_name_;
+  Origin origin_;  // of what is neither the format's text nor the arguments': digits and padding
   Text out_;
 };
 

@@ -70,7 +70,7 @@ class Writer {
     if (++depth_ > kMaxReprDepth) {
       fail(FailureKind::budget, "values nested more than {} deep", kMaxReprDepth);
     }
-    runtime_.heap().expect(out_.size());
+    runtime_.heap().expect(out_.footprint());
     write(value);
     --depth_;
   }

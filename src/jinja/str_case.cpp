@@ -47,6 +47,12 @@ bool is_ascii(std::string_view text) {
   return true;
 }
 
+char ascii_mapped(char c, Case kind) {
+  const bool up = kind == Case::upper || kind == Case::title;
+  const bool change = up ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z';
+  return change ? static_cast<char>(c ^ 0x20) : c;
+}
+
 /// Case mapping of each run of one origin by itself.
 Text map_runs(Runtime& runtime, const Text& text, Case kind) {
   runtime.step_bytes(3 * text.size());
@@ -59,8 +65,7 @@ Text map_runs(Runtime& runtime, const Text& text, Case kind) {
     }
     std::string bytes(run);
     for (char& c : bytes) {
-      const bool change = kind == Case::upper ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z';
-      c = change ? static_cast<char>(c ^ 0x20) : c;
+      c = ascii_mapped(c, kind);
     }
     out.append(bytes, origin);
   });
@@ -103,6 +108,9 @@ Text map_chars(Runtime& runtime, const Text& text, const Choose& choose) {
     const Text part = text.slice(at, at + length);
     if (!kind) {
       out.append(part);
+    } else if (c.code < 0x80) {
+      const char mapped_ascii = ascii_mapped(static_cast<char>(c.code), *kind);
+      out.append({&mapped_ascii, 1}, part.origin());
     } else if (*kind == Case::lower && c.code == kCapitalSigma) {
       out.append(is_final_sigma(bytes, at, word_cased) ? "\xCF\x82" : "\xCF\x83", part.origin());
     } else {
@@ -145,32 +153,32 @@ Text title(Runtime& runtime, const Text& text) {
 namespace str {
 
 Value upper(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("upper", arguments, {});
+  positional("upper", arguments, 0, 0);
   return runtime.string(to_upper(runtime, self.text()));
 }
 
 Value lower(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("lower", arguments, {});
+  positional("lower", arguments, 0, 0);
   return runtime.string(to_lower(runtime, self.text()));
 }
 
 Value casefold(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("casefold", arguments, {});
+  positional("casefold", arguments, 0, 0);
   return runtime.string(map_runs(runtime, self.text(), Case::fold));
 }
 
 Value capitalize(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("capitalize", arguments, {});
+  positional("capitalize", arguments, 0, 0);
   return runtime.string(jinja::capitalize(runtime, self.text()));
 }
 
 Value title(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("title", arguments, {});
+  positional("title", arguments, 0, 0);
   return runtime.string(jinja::title(runtime, self.text()));
 }
 
 Value swapcase(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("swapcase", arguments, {});
+  positional("swapcase", arguments, 0, 0);
   return runtime.string(map_chars(runtime, self.text(), [](char32_t c, bool) -> std::optional<Case> {
     if (has(c, UCHAR_UPPERCASE)) {
       return Case::lower;

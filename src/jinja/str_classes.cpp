@@ -24,8 +24,9 @@ bool is_digit_char(char32_t c) {
 
 /// True when all characters are of the class; `empty` is the answer for "".
 template <class Is>
-Value all_of(Runtime& runtime, const Value& self, const Arguments& arguments, const Is& is, bool empty = false) {
-  const Parameters none("method", arguments, {});
+Value all_of(Runtime& runtime, std::string_view name, const Value& self, const Arguments& arguments, const Is& is,
+             bool empty = false) {
+  positional(name, arguments, 0, 0);
   const std::string_view text = self.text().view();
   runtime.step_bytes(2 * text.size());
   for (std::size_t at = 0; at < text.size();) {
@@ -38,10 +39,12 @@ Value all_of(Runtime& runtime, const Value& self, const Arguments& arguments, co
   return Value(!text.empty() || empty);
 }
 
-/// At least one character of `wanted`, none of `other` or of title case.
-Value cased_as(Runtime& runtime, const Value& self, const Arguments& arguments, UProperty wanted, UProperty other) {
+/// At least one character of `wanted`, none of the other case or of title case.
+Value cased_as(Runtime& runtime, const Value& self, const Arguments& arguments, UProperty wanted) {
+  const bool lower = wanted == UCHAR_LOWERCASE;
+  const UProperty other = lower ? UCHAR_UPPERCASE : UCHAR_LOWERCASE;
   bool found = false;
-  const Value good = all_of(runtime, self, arguments, [&](char32_t c) {
+  const Value good = all_of(runtime, lower ? "islower" : "isupper", self, arguments, [&](char32_t c) {
     found = found || has(c, wanted);
     return !has(c, other) && category_of(c) != Category::lt;
   });
@@ -51,57 +54,57 @@ Value cased_as(Runtime& runtime, const Value& self, const Arguments& arguments, 
 }  // namespace
 
 Value isalpha(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments, [](char32_t c) { return is_letter(category_of(c)); });
+  return all_of(runtime, "isalpha", self, arguments, [](char32_t c) { return is_letter(category_of(c)); });
 }
 
 Value isalnum(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments,
+  return all_of(runtime, "isalnum", self, arguments,
                 [](char32_t c) { return is_letter(category_of(c)) || numeric_type(c) != U_NT_NONE; });
 }
 
 Value isascii(Runtime& runtime, const Value& self, const Arguments& arguments) {
   return all_of(
-      runtime, self, arguments, [](char32_t c) { return c < 0x80; }, true);
+      runtime, "isascii", self, arguments, [](char32_t c) { return c < 0x80; }, true);
 }
 
 Value isdecimal(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments, [](char32_t c) { return numeric_type(c) == U_NT_DECIMAL; });
+  return all_of(runtime, "isdecimal", self, arguments, [](char32_t c) { return numeric_type(c) == U_NT_DECIMAL; });
 }
 
 Value isdigit(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments, is_digit_char);
+  return all_of(runtime, "isdigit", self, arguments, is_digit_char);
 }
 
 Value isnumeric(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments, [](char32_t c) { return numeric_type(c) != U_NT_NONE; });
+  return all_of(runtime, "isnumeric", self, arguments, [](char32_t c) { return numeric_type(c) != U_NT_NONE; });
 }
 
 Value isidentifier(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters none("isidentifier", arguments, {});
+  positional("isidentifier", arguments, 0, 0);
   runtime.step_bytes(self.text().size());
   return Value(is_identifier(self.text().view()));
 }
 
 Value isprintable(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments, is_printable, true);
+  return all_of(runtime, "isprintable", self, arguments, is_printable, true);
 }
 
 Value isspace(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return all_of(runtime, self, arguments, is_python_space);
+  return all_of(runtime, "isspace", self, arguments, is_python_space);
 }
 
 Value islower(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return cased_as(runtime, self, arguments, UCHAR_LOWERCASE, UCHAR_UPPERCASE);
+  return cased_as(runtime, self, arguments, UCHAR_LOWERCASE);
 }
 
 Value isupper(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  return cased_as(runtime, self, arguments, UCHAR_UPPERCASE, UCHAR_LOWERCASE);
+  return cased_as(runtime, self, arguments, UCHAR_UPPERCASE);
 }
 
 Value istitle(Runtime& runtime, const Value& self, const Arguments& arguments) {
   bool cased = false;
   bool after_cased = false;
-  const Value good = all_of(runtime, self, arguments, [&](char32_t c) {
+  const Value good = all_of(runtime, "istitle", self, arguments, [&](char32_t c) {
     const bool upper = has(c, UCHAR_UPPERCASE) || category_of(c) == Category::lt;
     const bool lower = has(c, UCHAR_LOWERCASE);
     const bool fits = upper ? !after_cased : !lower || after_cased;

@@ -1,6 +1,7 @@
 #include "jinja/str_methods.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/utf8.h"
 #include "jinja/format.h"
@@ -14,18 +15,12 @@ Value format(Runtime& runtime, const Value& self, const Arguments& arguments) {
 }
 
 Value format_map(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("format_map", arguments, {"mapping"}, 1);
+  const Parameters given = str::positional("format_map", arguments, 1, 1);
   const Value& mapping = *given.find(0);
   if (!mapping.is(Kind::dict)) {
     fail(FailureKind::type, "format_map() needs a mapping, not {}", type_name(mapping));
   }
-  Arguments named;
-  for (const auto& [key, value] : mapping.as<DictObject>().entries) {
-    if (key.is(Kind::string)) {
-      named.named.emplace_back(std::string(key.text().view()), value);
-    }
-  }
-  return runtime.string(brace_format(runtime, self.text(), named));
+  return runtime.string(brace_format_map(runtime, self.text(), mapping));
 }
 
 struct Entry {
@@ -89,11 +84,43 @@ Method find_string_method(std::string_view name) {
 
 namespace str {
 
-const Text& text_parameter(const Parameters& given, std::size_t i) {
+Parameters positional(std::string_view method, const Arguments& arguments, std::size_t n_required, std::size_t n_most) {
+  const std::size_t n = arguments.positional.size();
+  const bool fits = n >= n_required && n <= n_most;
+  const std::size_t bound = n < n_required ? n_required : n_most;
+  const char* const plural = bound == 1 ? "" : "s";
+  const char* const side = n < n_required ? "least" : "most";
+  if (!arguments.named.empty()) {
+    fail(FailureKind::type, "str.{}() takes no keyword arguments", method);
+  }
+  if (!fits && n_most == 0) {
+    fail(FailureKind::type, "str.{}() takes no arguments ({} given)", method, n);
+  }
+  if (!fits && n_required == n_most) {
+    fail(FailureKind::type, "str.{}() takes exactly one argument ({} given)", method, n);
+  }
+  if (!fits && n_most == 3 && n_required == 1) {  // find and its like
+    fail(FailureKind::type, "{}() takes at {} {} argument{} ({} given)", method, side, bound, plural, n);
+  }
+  if (!fits) {
+    fail(FailureKind::type, "{} expected at {} {} argument{}, got {}", method, side, bound, plural, n);
+  }
+  return {method, arguments, {"1", "2", "3"}, 0};
+}
+
+int int_parameter(const Parameters& given, std::size_t i, int fallback) {
+  const std::int64_t value = given.integer(i, fallback);
+  if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) {
+    fail(FailureKind::value, "Python int too large to convert to C int");
+  }
+  return static_cast<int>(value);
+}
+
+const Text& text_parameter(const Parameters& given, std::size_t i, std::string_view must) {
   const Value& value = *given.find(i);
   require_defined(value);
   if (!value.is(Kind::string)) {
-    fail(FailureKind::type, "must be str, not {}", type_name(value));
+    fail(FailureKind::type, "{}, not {}", must, type_name(value));
   }
   return value.text();
 }

@@ -1,5 +1,6 @@
 // Finding and replacing. Places are counted in characters, found in bytes.
 #include <algorithm>
+#include <limits>
 
 #include "jinja/str_tables.h"
 
@@ -35,7 +36,17 @@ Window window_of(Runtime& runtime, const Value& self, const Parameters& given) {
   const std::int64_t length = length_of(runtime, self);
   const auto bound = [&](std::size_t i, std::int64_t fallback) {
     const Value* value = given.find(i);
-    const std::int64_t raw = value == nullptr || value->is(Kind::none) ? fallback : given.integer(i, fallback);
+    if (value == nullptr || value->is(Kind::none)) {
+      return fallback;
+    }
+    if (value->is(Kind::big)) {
+      return value->as<BigObject>().value.sign() < 0 ? 0 : std::numeric_limits<std::int64_t>::max();
+    }
+    if (value->is(Kind::real) || !value->is_number()) {
+      require_defined(*value);
+      fail(FailureKind::type, "slice indices must be integers or None or have an __index__ method");
+    }
+    const std::int64_t raw = given.integer(i, fallback);
     return raw < 0 ? std::max<std::int64_t>(0, raw < -length ? 0 : raw + length) : raw;
   };
   const std::int64_t first = bound(1, 0);
@@ -49,7 +60,7 @@ Window window_of(Runtime& runtime, const Value& self, const Parameters& given) {
 
 std::int64_t find_in(Runtime& runtime, const Value& self, const Arguments& arguments, std::string_view name,
                      bool last) {
-  const Parameters given(name, arguments, {"sub", "start", "end"}, 1);
+  const Parameters given = str::positional(name, arguments, 1, 3);
   const std::string_view needle = str::text_parameter(given, 0).view();
   const Window window = window_of(runtime, self, given);
   if (!window.valid) {
@@ -57,17 +68,15 @@ std::int64_t find_in(Runtime& runtime, const Value& self, const Arguments& argum
   }
   const std::string_view text = self.text().view().substr(0, window.end);
   runtime.step_bytes(text.size());
-  std::size_t found = find_bytes(text, needle, window.begin);
-  if (last) {
-    if (needle.empty()) {
-      found = window.end;
-    }
-    // The last of all: matches may overlap, so each next one is looked for a byte further on.
-    for (std::size_t next = found; next != npos && !needle.empty();) {
-      found = next;
-      runtime.step();
-      next = find_bytes(text, needle, next + 1);
-    }
+  std::size_t found = npos;
+  if (!last) {
+    found = find_bytes(text, needle, window.begin);
+  } else if (needle.empty()) {
+    found = window.end;
+  } else {
+    runtime.heap().expect(text.size() - window.begin);
+    found = str::rfind_bytes(text.substr(window.begin), needle);
+    found += found == npos ? 0 : window.begin;
   }
   return found == npos ? -1 : window.first + count_chars(text.substr(window.begin, found - window.begin));
 }
@@ -82,13 +91,14 @@ Value find_or_fail(Runtime& runtime, const Value& self, const Arguments& argumen
 
 Value has_end(Runtime& runtime, const Value& self, const Arguments& arguments, bool at_end) {
   const std::string_view name = at_end ? "endswith" : "startswith";
-  const Parameters given(name, arguments, {"prefix", "start", "end"}, 1);
+  const Parameters given = str::positional(name, arguments, 1, 3);
   const Window window = window_of(runtime, self, given);
   const std::string_view text = self.text().view().substr(window.begin, window.end - window.begin);
   const auto fits = [&](const Value& part) {
     if (!part.is(Kind::string)) {
       fail(FailureKind::type, "{} first arg must be str or a tuple of str, not {}", name, type_name(part));
     }
+    runtime.step_bytes(std::min(part.text().size(), text.size()));
     return window.valid && (at_end ? text.ends_with(part.text().view()) : text.starts_with(part.text().view()));
   };
   const Value& wanted = *given.find(0);
@@ -113,7 +123,7 @@ Text replace_between(Runtime& runtime, const Text& text, const Text& to, std::in
     out.append(text, at, at + length);
     at += length;
     runtime.step_bytes(to.size());
-    runtime.heap().expect(out.size());
+    runtime.heap().expect(out.footprint());
   }
   out.append(text, at, text.size());
   return out;
@@ -123,6 +133,7 @@ Text replace_between(Runtime& runtime, const Text& text, const Text& to, std::in
 
 Text replace(Runtime& runtime, const Text& text, const Text& from, const Text& to, std::int64_t count) {
   runtime.step_bytes(text.size());
+  count = std::max<std::int64_t>(count, -1);
   if (from.empty()) {
     return replace_between(runtime, text, to, count);
   }
@@ -137,13 +148,20 @@ Text replace(Runtime& runtime, const Text& text, const Text& from, const Text& t
     out.append(to);
     at = found + from.size();
     runtime.step_bytes(to.size());
-    runtime.heap().expect(out.size());
+    runtime.heap().expect(out.footprint());
   }
   out.append(text, at, text.size());
   return out;
 }
 
 namespace str {
+
+std::size_t rfind_bytes(std::string_view text, std::string_view needle) {
+  const std::string back(text.rbegin(), text.rend());
+  const std::string wanted(needle.rbegin(), needle.rend());
+  const std::size_t found = find_bytes(back, wanted, 0);
+  return found == npos ? npos : text.size() - found - needle.size();
+}
 
 Value find(Runtime& runtime, const Value& self, const Arguments& arguments) {
   return Value(find_in(runtime, self, arguments, "find", false));
@@ -162,7 +180,7 @@ Value rindex(Runtime& runtime, const Value& self, const Arguments& arguments) {
 }
 
 Value count(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("count", arguments, {"sub", "start", "end"}, 1);
+  const Parameters given = str::positional("count", arguments, 1, 3);
   const std::string_view needle = text_parameter(given, 0).view();
   const Window window = window_of(runtime, self, given);
   if (!window.valid) {
@@ -188,9 +206,10 @@ Value endswith(Runtime& runtime, const Value& self, const Arguments& arguments) 
 }
 
 Value replace(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("replace", arguments, {"old", "new", "count"}, 2);
-  return runtime.string(
-      jinja::replace(runtime, self.text(), text_parameter(given, 0), text_parameter(given, 1), given.integer(2, -1)));
+  const Parameters given = str::positional("replace", arguments, 2, 3);
+  const Text& from = text_parameter(given, 0, "replace() argument 1 must be str");
+  const Text& to = text_parameter(given, 1, "replace() argument 2 must be str");
+  return runtime.string(jinja::replace(runtime, self.text(), from, to, given.integer(2, -1)));
 }
 
 }  // namespace str

@@ -14,8 +14,15 @@ bool is_line_end(char32_t c) {
   return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
+/// Parts cost more than their bytes, so each is paid for as it comes.
+void add(Runtime& runtime, std::vector<Text>& parts, Text part) {
+  runtime.step();
+  runtime.heap().expect((parts.size() + 1) * sizeof(Text));
+  parts.push_back(std::move(part));
+}
+
 /// Stretches without white space, from the left; after `limit` of them the rest is one.
-std::vector<Text> split_words(const Text& text, std::int64_t limit) {
+std::vector<Text> split_words(Runtime& runtime, const Text& text, std::int64_t limit) {
   std::vector<Text> words;
   const std::string_view bytes = text.view();
   std::size_t at = 0;
@@ -31,18 +38,18 @@ std::vector<Text> split_words(const Text& text, std::int64_t limit) {
   for (skip(true); at < bytes.size(); skip(true)) {
     const std::size_t begin = at;
     if (limit >= 0 && static_cast<std::int64_t>(words.size()) == limit) {
-      words.push_back(text.slice(begin, bytes.size()));
+      add(runtime, words, text.slice(begin, bytes.size()));
       return words;
     }
     skip(false);
-    words.push_back(text.slice(begin, at));
+    add(runtime, words, text.slice(begin, at));
   }
   return words;
 }
 
 /// The same from the right.
 std::vector<Text> rsplit_words(Runtime& runtime, const Text& text, std::int64_t limit) {
-  std::vector<Text> words = split_words(text, -1);
+  std::vector<Text> words = split_words(runtime, text, -1);
   if (limit < 0 || static_cast<std::int64_t>(words.size()) <= limit) {
     return words;
   }
@@ -51,15 +58,15 @@ std::vector<Text> rsplit_words(Runtime& runtime, const Text& text, std::int64_t 
   for (std::int64_t i = 0; i < limit; ++i) {
     rest = strip(runtime, rest, Side::right, Value::none());
     const Text& word = words[words.size() - 1 - static_cast<std::size_t>(i)];
-    kept.push_back(word);
+    add(runtime, kept, word);
     rest = rest.slice(0, rest.size() - word.size());
   }
-  kept.push_back(strip(runtime, rest, Side::right, Value::none()));
+  add(runtime, kept, strip(runtime, rest, Side::right, Value::none()));
   std::reverse(kept.begin(), kept.end());
   return kept;
 }
 
-std::vector<Text> split_by(const Text& text, std::string_view separator, std::int64_t limit) {
+std::vector<Text> split_by(Runtime& runtime, const Text& text, std::string_view separator, std::int64_t limit) {
   std::vector<Text> parts;
   std::size_t at = 0;
   while (limit < 0 || static_cast<std::int64_t>(parts.size()) < limit) {
@@ -67,31 +74,29 @@ std::vector<Text> split_by(const Text& text, std::string_view separator, std::in
     if (found == npos) {
       break;
     }
-    parts.push_back(text.slice(at, found));
+    add(runtime, parts, text.slice(at, found));
     at = found + separator.size();
   }
-  parts.push_back(text.slice(at, text.size()));
+  add(runtime, parts, text.slice(at, text.size()));
   return parts;
 }
 
 /// Matches are taken from the right: "aaa" by "aa" leaves "a" and "".
 std::vector<Text> rsplit_by(Runtime& runtime, const Text& text, std::string_view separator, std::int64_t limit) {
+  runtime.heap().expect(text.size());
+  const std::string back(text.view().rbegin(), text.view().rend());
+  const std::string wanted(separator.rbegin(), separator.rend());
   std::vector<Text> parts;
   std::size_t end = text.size();
-  std::size_t at = end;
   while (limit < 0 || static_cast<std::int64_t>(parts.size()) < limit) {
-    while (at >= separator.size() && text.view().substr(at - separator.size(), separator.size()) != separator) {
-      --at;
-      runtime.step_bytes(0);
-    }
-    if (at < separator.size()) {
+    const std::size_t found = find_bytes(back, wanted, text.size() - end);
+    if (found == npos) {
       break;
     }
-    parts.push_back(text.slice(at, end));
-    at -= separator.size();
-    end = at;
+    add(runtime, parts, text.slice(text.size() - found, end));
+    end = text.size() - found - separator.size();
   }
-  parts.push_back(text.slice(0, end));
+  add(runtime, parts, text.slice(0, end));
   std::reverse(parts.begin(), parts.end());
   return parts;
 }
@@ -111,13 +116,15 @@ Value split_any(Runtime& runtime, const Value& self, const Arguments& arguments,
   const Value* separator = given.find(0);
   runtime.step_bytes(2 * self.text().size());
   if (separator == nullptr || separator->is(Kind::none)) {
-    return list_of(runtime, right ? rsplit_words(runtime, self.text(), limit) : split_words(self.text(), limit));
+    return list_of(runtime,
+                   right ? rsplit_words(runtime, self.text(), limit) : split_words(runtime, self.text(), limit));
   }
-  const std::string_view by = str::text_parameter(given, 0).view();
+  const std::string_view by = str::text_parameter(given, 0, "must be str or None").view();
   if (by.empty()) {
     fail(FailureKind::value, "empty separator");
   }
-  return list_of(runtime, right ? rsplit_by(runtime, self.text(), by, limit) : split_by(self.text(), by, limit));
+  return list_of(runtime,
+                 right ? rsplit_by(runtime, self.text(), by, limit) : split_by(runtime, self.text(), by, limit));
 }
 
 }  // namespace
@@ -133,12 +140,12 @@ std::vector<Text> split_lines(Runtime& runtime, const Text& text, bool keep_ends
     at += static_cast<std::size_t>(c.length);
     if (is_line_end(c.code)) {
       at += c.code == '\r' && at < bytes.size() && bytes[at] == '\n' ? 1 : 0;
-      lines.push_back(text.slice(begin, keep_ends ? at : end));
+      add(runtime, lines, text.slice(begin, keep_ends ? at : end));
       begin = at;
     }
   }
   if (begin < bytes.size()) {
-    lines.push_back(text.slice(begin, bytes.size()));
+    add(runtime, lines, text.slice(begin, bytes.size()));
   }
   return lines;
 }
@@ -155,11 +162,11 @@ Value rsplit(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value splitlines(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("splitlines", arguments, {"keepends"});
-  return list_of(runtime, split_lines(runtime, self.text(), given.flag(0, false)));
+  return list_of(runtime, split_lines(runtime, self.text(), int_parameter(given, 0, 0) != 0));
 }
 
 Value partition(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("partition", arguments, {"sep"}, 1);
+  const Parameters given = str::positional("partition", arguments, 1, 1);
   const Text& by = text_parameter(given, 0);
   if (by.empty()) {
     fail(FailureKind::value, "empty separator");
@@ -174,7 +181,7 @@ Value partition(Runtime& runtime, const Value& self, const Arguments& arguments)
 }
 
 Value rpartition(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("rpartition", arguments, {"sep"}, 1);
+  const Parameters given = str::positional("rpartition", arguments, 1, 1);
   const Text& by = text_parameter(given, 0);
   if (by.empty()) {
     fail(FailureKind::value, "empty separator");
@@ -188,11 +195,15 @@ Value rpartition(Runtime& runtime, const Value& self, const Arguments& arguments
 }
 
 Value join(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("join", arguments, {"iterable"}, 1);
-  require_defined(*given.find(0));
+  const Parameters given = str::positional("join", arguments, 1, 1);
+  const Value& iterable = *given.find(0);
+  require_defined(iterable);
+  if (iterable.is(Kind::none) || iterable.is_number()) {
+    fail(FailureKind::type, "can only join an iterable");
+  }
   Text out;
   std::size_t i = 0;
-  for (const Value& item : items_of(runtime, *given.find(0))) {
+  for (const Value& item : items_of(runtime, iterable)) {
     if (!item.is(Kind::string)) {
       fail(FailureKind::type, "sequence item {}: expected str instance, {} found", i, type_name(item));
     }
@@ -201,7 +212,7 @@ Value join(Runtime& runtime, const Value& self, const Arguments& arguments) {
     }
     out.append(item.text());
     runtime.step_bytes(self.text().size() + item.text().size());
-    runtime.heap().expect(out.size());
+    runtime.heap().expect(out.footprint());
   }
   return runtime.string(std::move(out));
 }

@@ -59,8 +59,15 @@ Value strip(Runtime&, const Value&, const Arguments&);
 Value zfill(Runtime&, const Value&, const Arguments&);
 
 // Shared.
-/// A parameter that must be a string.
-const Text& text_parameter(const Parameters& given, std::size_t i);
+/// Arguments of a method that has no names for them: how many there must and may be, in Python's words. Most methods
+/// are such; the others read Parameters.
+Parameters positional(std::string_view method, const Arguments& arguments, std::size_t n_required, std::size_t n_most);
+/// An integer parameter that CPython takes as a C int.
+int int_parameter(const Parameters& given, std::size_t i, int fallback);
+/// A parameter that must be a string; `must` is the beginning of what is said when it is none.
+const Text& text_parameter(const Parameters& given, std::size_t i, std::string_view must = "must be str");
+/// Offset of the last `needle` (not empty) in `text`; npos when it is not there. Linear, by way of a copy.
+std::size_t rfind_bytes(std::string_view text, std::string_view needle);
 /// Bytes of one character at `at` of valid UTF-8.
 std::size_t char_bytes(std::string_view text, std::size_t at);
 /// Characters in valid UTF-8.

@@ -18,7 +18,8 @@ std::size_t previous_char(std::string_view text, std::size_t end) {
 }
 
 Value strip_method(Runtime& runtime, const Value& self, const Arguments& arguments, Side side) {
-  const Parameters given("strip", arguments, {"chars"});
+  const std::string_view name = side == Side::left ? "lstrip" : side == Side::right ? "rstrip" : "strip";
+  const Parameters given = str::positional(name, arguments, 0, 1);
   return runtime.string(strip(runtime, self.text(), side, given.get(0, Value::none())));
 }
 
@@ -28,7 +29,7 @@ struct Padding {
 };
 
 Padding padding_of(Runtime& runtime, const Value& self, const Arguments& arguments, std::string_view name) {
-  const Parameters given(name, arguments, {"width", "fillchar"}, 1);
+  const Parameters given = str::positional(name, arguments, 1, 2);
   Text fill(" ", Origin::author);
   if (given.find(1) != nullptr) {
     if (!given.find(1)->is(Kind::string)) {
@@ -39,7 +40,8 @@ Padding padding_of(Runtime& runtime, const Value& self, const Arguments& argumen
       fail(FailureKind::type, "The fill character must be exactly one character long");
     }
   }
-  const std::int64_t missing = std::max<std::int64_t>(0, given.integer(0, 0) - length_of(runtime, self));
+  const std::int64_t missing =
+      std::max<std::int64_t>(0, std::max<std::int64_t>(0, given.integer(0, 0)) - length_of(runtime, self));
   const auto bytes = static_cast<std::size_t>(missing);
   runtime.heap().expect(bytes > SIZE_MAX / 8 ? SIZE_MAX / 2 : bytes * fill.size());
   runtime.step_bytes(bytes * fill.size());
@@ -65,6 +67,8 @@ Text strip(Runtime& runtime, const Text& text, Side side, const Value& character
   std::vector<char32_t> set;
   if (characters.is(Kind::string)) {
     const std::string_view all = characters.text().view();
+    runtime.step_bytes(4 * all.size());
+    runtime.heap().expect(4 * all.size());
     for (std::size_t at = 0; at < all.size();) {
       const Utf8Char c = decode_utf8(all.substr(at));
       set.push_back(c.code);
@@ -73,7 +77,10 @@ Text strip(Runtime& runtime, const Text& text, Side side, const Value& character
     std::sort(set.begin(), set.end());
   } else if (!characters.is(Kind::none)) {
     require_defined(characters);
-    fail(FailureKind::type, "strip arg must be None or str");
+    fail(FailureKind::type, "{}strip arg must be None or str",
+         side == Side::left    ? "l"
+         : side == Side::right ? "r"
+                               : "");
   }
   const bool white = characters.is(Kind::none);
   const auto drops = [&](char32_t c) {
@@ -115,16 +122,16 @@ Value rstrip(Runtime& runtime, const Value& self, const Arguments& arguments) {
 }
 
 Value removeprefix(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("removeprefix", arguments, {"prefix"}, 1);
-  const Text& prefix = text_parameter(given, 0);
+  const Parameters given = str::positional("removeprefix", arguments, 1, 1);
+  const Text& prefix = text_parameter(given, 0, "removeprefix() argument must be str");
   return self.text().view().starts_with(prefix.view())
              ? runtime.string(self.text().slice(prefix.size(), self.text().size()))
              : self;
 }
 
 Value removesuffix(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("removesuffix", arguments, {"suffix"}, 1);
-  const Text& suffix = text_parameter(given, 0);
+  const Parameters given = str::positional("removesuffix", arguments, 1, 1);
+  const Text& suffix = text_parameter(given, 0, "removesuffix() argument must be str");
   return self.text().view().ends_with(suffix.view())
              ? runtime.string(self.text().slice(0, self.text().size() - suffix.size()))
              : self;
@@ -146,8 +153,8 @@ Value center(Runtime& runtime, const Value& self, const Arguments& arguments) {
 }
 
 Value zfill(Runtime& runtime, const Value& self, const Arguments& arguments) {
-  const Parameters given("zfill", arguments, {"width"}, 1);
-  const std::int64_t missing = given.integer(0, 0) - length_of(runtime, self);
+  const Parameters given = str::positional("zfill", arguments, 1, 1);
+  const std::int64_t missing = std::max<std::int64_t>(0, given.integer(0, 0)) - length_of(runtime, self);
   if (missing <= 0) {
     return self;
   }
@@ -163,7 +170,7 @@ Value zfill(Runtime& runtime, const Value& self, const Arguments& arguments) {
 
 Value expandtabs(Runtime& runtime, const Value& self, const Arguments& arguments) {
   const Parameters given("expandtabs", arguments, {"tabsize"});
-  const std::int64_t size = given.integer(0, 8);
+  const std::int64_t size = int_parameter(given, 0, 8);
   Text out;
   std::int64_t column = 0;
   const std::string_view bytes = self.text().view();
@@ -171,7 +178,7 @@ Value expandtabs(Runtime& runtime, const Value& self, const Arguments& arguments
     const std::size_t length = char_bytes(bytes, at);
     if (bytes[at] == '\t') {
       const std::int64_t spaces = size > 0 ? size - column % size : 0;
-      runtime.heap().expect(out.size() + static_cast<std::size_t>(spaces));
+      runtime.heap().expect(out.footprint() + static_cast<std::size_t>(spaces));
       runtime.step_bytes(static_cast<std::size_t>(spaces));
       out.append(std::string(static_cast<std::size_t>(spaces), ' '), Origin::author);
       column += spaces;

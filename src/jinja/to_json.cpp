@@ -58,7 +58,7 @@ class JsonWriter {
  private:
   void word(std::string_view text) {
     out_.append(text, kNumberOrigin);
-    runtime_.heap().expect(out_.size());
+    runtime_.heap().expect(out_.footprint());
   }
 
   static std::string scalar(const Value& value) {
@@ -90,9 +90,7 @@ class JsonWriter {
     if (named != std::string_view::npos) {
       (out += '\\') += kLetters[named];
     } else if (c < 0x20 || (ascii_ && c >= 0x7F)) {
-      if (c == 0x7F) {
-        out += '\x7F';
-      } else if (c <= 0xFFFF) {
+      if (c <= 0xFFFF) {
         out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(c));
       } else {
         const std::uint32_t rest = static_cast<std::uint32_t>(c) - 0x10000;
@@ -123,11 +121,12 @@ class JsonWriter {
       return;
     }
     word("\n");
+    const std::size_t bytes = indent_.size() * static_cast<std::size_t>(level_);
+    runtime_.step_bytes(bytes);
+    runtime_.heap().expect(out_.footprint() + bytes);
     for (int i = 0; i < level_; ++i) {
       out_.append(indent_);
     }
-    runtime_.step_bytes(indent_.size() * static_cast<std::size_t>(level_));
-    runtime_.heap().expect(out_.size());
   }
 
   void list(const std::vector<Value>& items) {

@@ -74,7 +74,7 @@ std::size_t DictObject::find(std::string_view key) const {
     }
     return npos;
   }
-  const auto [begin, end] = index_.equal_range(std::hash<std::string_view>()(key));
+  const auto [begin, end] = index_.equal_range(hash_text(key));
   for (auto it = begin; it != end; ++it) {
     if (matches(it->second)) {
       return it->second;
