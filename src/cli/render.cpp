@@ -1,6 +1,7 @@
 // llorch render: messages -> the prompt that a chat template makes of them, and its ids. For people who want to see
 // what a model is given, and for comparison with other renderers (--jsonl).
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <iostream>
@@ -224,7 +225,8 @@ Status render_one(const Source& source, const RenderArgs& args, std::chrono::loc
     fmt::print("{}\n", dump_json(rendered_json(source, text)));
     return {};
   }
-  fmt::print("{}", text.view());
+  fmt::print("{}{}", text.view(), isatty(STDOUT_FILENO) != 0 ? "\n" : "");
+  std::fflush(stdout);
   if (source.tokenizer != nullptr) {
     const auto ids = encode_rendered(*source.tokenizer, text);
     note(fmt::format("{} tokens: {}", ids.size(), fmt::join(ids, ",")));

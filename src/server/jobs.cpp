@@ -64,6 +64,8 @@ void Jobs::ended(const std::string& id, std::uint64_t number, const JobReport& r
     const std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(id); found != entries_.end() && found->second.number == number) {
       timers_->cancel(found->second.timer);
+      std::erase_if(leaving_, [](const std::weak_ptr<Job>& job) { return job.expired(); });
+      leaving_.push_back(found->second.job);
       entries_.erase(found);
     }
     if (entries_.empty()) {
@@ -107,14 +109,19 @@ bool Jobs::full(int more) const {
 
 void Jobs::drain(std::chrono::milliseconds patience) {
   std::vector<std::shared_ptr<Job>> late;
+  std::vector<std::weak_ptr<Job>> leaving;
   {
     std::unique_lock lock(mutex_);
     closed_ = true;
-    if (empty_.wait_for(lock, patience, [this] { return entries_.empty(); })) {
-      return;
-    }
+    empty_.wait_for(lock, patience, [this] { return entries_.empty(); });
     for (const auto& [id, entry] : entries_) {
       late.push_back(entry.job.lock());
+    }
+    leaving = leaving_;
+  }
+  for (const auto& weak : leaving) {
+    if (const auto job = weak.lock()) {
+      job->ended();  // waits for the writing of its end
     }
   }
   for (const auto& job : late) {

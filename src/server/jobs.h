@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "server/job.h"
 #include "server/log.h"
@@ -37,7 +38,7 @@ class Jobs {
   bool cancel(const std::string& id);
   /// Whether there is no place beside `more` that are about to be opened.
   bool full(int more = 0) const;
-  /// Waits until all jobs have ended; aborts what is left after `patience`.
+  /// Waits until all jobs have ended and written what they had to; aborts what is left after `patience`.
   void drain(std::chrono::milliseconds patience);
 
  private:
@@ -56,6 +57,7 @@ class Jobs {
   mutable std::mutex mutex_;
   std::condition_variable empty_;
   std::map<std::string, Entry> entries_;
+  std::vector<std::weak_ptr<Job>> leaving_;  // ended, but their last bytes may not be written yet
   std::uint64_t last_number_ = 0;
   bool closed_ = false;
 };
