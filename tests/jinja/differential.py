@@ -59,7 +59,7 @@ def main():
         rendered += b[0] == "ok"
         if a == b or a[0] == b[0] == "error":
             continue
-        if b[0] == "ok" and re.search(r"at 0x[0-9a-f]+|built-in method|<function|<Macro|<class|Undefined|LoopContext", b[1]):
+        if b[0] == "ok" and re.search(r"at 0x[0-9a-f]+|built-in method|<function|<Macro|<class|Undefined|LoopContext", b[1], re.I):
             addresses += 1
             continue
         reason = next((name for name, holds in EXPLAINED if holds(case, a, b)), None)
