@@ -1,13 +1,14 @@
 // The loop of byte-pair encoding, shared by bpe.cpp and spm.cpp: join the best pair of neighbours until none is left.
-// A linked list of symbols and a heap of candidates: n log n in the number of symbols, no recursion. Words have few
-// symbols: looking at all of them for the best pair is faster there.
+// A linked list of symbols and a queue of candidates: at worst n log n in the number of symbols, no recursion. Words
+// have few symbols: looking at all of them for the best pair is faster there.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <vector>
+
+#include "tokenizer/merge_queue.h"
 
 namespace llorch {
 
@@ -19,21 +20,9 @@ struct Symbol {
   std::int32_t next = -1;
 };
 
-struct Merge {
-  double key = 0;  // lowest first; of equal keys the leftmost
-  std::int32_t id = -1;
-};
-
-struct MergeCandidate {
-  Merge merge;
-  std::int32_t left = 0;
-  std::int32_t right = 0;
-  std::uint32_t length = 0;  // of both together when the candidate was found: tells a stale one
-};
-
 struct MergeScratch {
   std::vector<Symbol> symbols;
-  std::vector<MergeCandidate> heap;
+  MergeQueue queue;
   std::vector<Merge> pairs;  // of few symbols: each with the next
 
   void add(std::int32_t id, std::uint32_t begin, std::uint32_t length) {
@@ -91,35 +80,28 @@ void merge_symbols(MergeScratch& scratch, const Find& find) {
   if (symbols.size() <= kFewSymbols) {
     return merge_few(scratch, find);
   }
-  auto& heap = scratch.heap;
-  heap.clear();
-  const auto worse = [](const MergeCandidate& a, const MergeCandidate& b) {
-    return a.merge.key != b.merge.key ? a.merge.key > b.merge.key : a.left > b.left;
-  };
+  MergeQueue& queue = scratch.queue;
+  queue.clear();
   const auto at = [&](std::int32_t index) -> Symbol& { return symbols[static_cast<std::size_t>(index)]; };
   const auto consider = [&](std::int32_t left, std::int32_t right) {
     if (left < 0 || right < 0) {
-      return false;
+      return;
     }
-    const std::optional<Merge> merge = find(at(left), at(right));
-    if (merge) {
-      heap.push_back({*merge, left, right, at(left).length + at(right).length});
+    if (const std::optional<Merge> merge = find(at(left), at(right))) {
+      queue.push({*merge, left, at(left).length + at(right).length});
     }
-    return merge.has_value();
   };
   for (std::int32_t i = 1; i < static_cast<std::int32_t>(symbols.size()); ++i) {
     consider(i - 1, i);
   }
-  std::make_heap(heap.begin(), heap.end(), worse);
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), worse);
-    const MergeCandidate best = heap.back();
-    heap.pop_back();
+  while (!queue.empty()) {
+    const MergeCandidate best = queue.pop();
     Symbol& left = at(best.left);
-    Symbol& right = at(best.right);
-    if (left.length == 0 || right.length == 0 || left.length + right.length != best.length) {
+    // Symbols only grow: the sum is the same for the pair that was found, and for no other.
+    if (left.length == 0 || left.next < 0 || left.length + at(left.next).length != best.length) {
       continue;
     }
+    Symbol& right = at(left.next);
     left.id = best.merge.id;
     left.length = best.length;
     left.next = right.next;
@@ -127,12 +109,8 @@ void merge_symbols(MergeScratch& scratch, const Find& find) {
     if (left.next >= 0) {
       at(left.next).previous = best.left;
     }
-    if (consider(left.previous, best.left)) {
-      std::push_heap(heap.begin(), heap.end(), worse);
-    }
-    if (consider(best.left, left.next)) {
-      std::push_heap(heap.begin(), heap.end(), worse);
-    }
+    consider(left.previous, best.left);
+    consider(best.left, left.next);
   }
 }
 
