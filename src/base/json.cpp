@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <type_traits>
 #include <vector>
 
 #include "base/format.h"
@@ -36,35 +37,92 @@ int nesting_depth(std::string_view text) {
   return deepest;
 }
 
-/// Parser callback that remembers the keys of every open object and reports the first duplicate, and the first object
-/// with more than `limit` of them (what is over it is not kept: an ordered object looks for a key in linear time).
+std::string reason(const std::string& what) {  // "[json.exception.parse_error.101] parse error at line 1 ..."
+  const std::size_t name = what.find("] ");
+  return "not valid JSON: " + (name == std::string::npos ? what : what.substr(name + 2));
+}
+
+/// Builds the value from the parser's events, in linear time (the library's own builder, where it has a callback to
+/// ask, looks through the whole of an array after every object in it). Stops at the first duplicate key, and at the
+/// first object with more than `limit` keys.
 template <class Json>
-class Keys {
+class Builder {
  public:
-  explicit Keys(std::size_t limit) : limit_(limit) {}
-  bool operator()(int /*depth*/, typename Json::parse_event_t event, Json& value) {
-    using Event = typename Json::parse_event_t;
-    if (event == Event::object_start) {
-      open_.emplace_back();
-    } else if (event == Event::object_end) {
-      open_.pop_back();
-    } else if (event == Event::key) {
-      auto key = value.template get<std::string>();
-      if (!open_.back().insert(key).second && fault_.empty()) {
-        fault_ = fmt::format("key '{}' occurs twice in one object", key);
-      }
-      if (open_.back().size() > limit_) {
-        fault_ = fault_.empty() ? fmt::format("an object with more than {} keys", limit_) : fault_;
-        return false;
-      }
-    }
-    return true;
-  }
+  explicit Builder(std::size_t limit) : limit_(limit) {}
+  Json take() { return std::move(root_); }
   const std::string& fault() const { return fault_; }
 
+  bool null() { return add(Json()); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(std::int64_t value) { return add(value); }
+  bool number_unsigned(std::uint64_t value) { return add(value); }
+  bool number_float(double value, const std::string& /*text*/) { return add(value); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(typename Json::binary_t& /*value*/) { return fail("binary data"); }
+  bool start_array(std::size_t /*n*/) { return open(Json::array()); }
+  bool start_object(std::size_t /*n*/) { return open(Json::object()); }
+  bool end_array() { return close(); }
+  bool end_object() { return close(); }
+  bool key(std::string& key) {
+    auto& keys = open_.back().keys;
+    if (!keys.insert(key).second) {
+      return fail(fmt::format("key '{}' occurs twice in one object", key));
+    }
+    if (keys.size() > limit_) {
+      return fail(fmt::format("an object with more than {} keys", limit_));
+    }
+    key_ = std::move(key);
+    return true;
+  }
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/, const nlohmann::detail::exception& e) {
+    return fail(reason(e.what()));
+  }
+
  private:
+  struct Open {
+    Json* value = nullptr;  // stays where it is: what holds it does not grow before this is closed
+    std::set<std::string> keys;
+  };
+  bool fail(std::string why) {
+    fault_ = std::move(why);
+    return false;
+  }
+  Json* place(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    Json& parent = *open_.back().value;
+    if (parent.is_array()) {
+      auto& items = parent.template get_ref<typename Json::array_t&>();
+      return &items.emplace_back(std::move(value));
+    }
+    auto& members = parent.template get_ref<typename Json::object_t&>();
+    if constexpr (std::is_same_v<Json, json>) {
+      return &members.emplace(std::move(key_), std::move(value)).first->second;
+    } else {  // a vector: its emplace() would look for the key in linear time
+      return &static_cast<typename Json::object_t::Container&>(members)
+                  .emplace_back(std::move(key_), std::move(value))
+                  .second;
+    }
+  }
+  bool add(Json value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    open_.push_back({place(std::move(value)), {}});
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
   std::size_t limit_;
-  std::vector<std::set<std::string>> open_;
+  Json root_;
+  std::vector<Open> open_;
+  std::string key_;  // of the next value
   std::string fault_;
 };
 
@@ -73,19 +131,11 @@ Result<Json> parse(std::string_view text, std::string_view what, std::size_t key
   if (const int depth = nesting_depth(text); depth > kMaxJsonDepth) {
     return errorf(ErrorCode::invalid_argument, "{}: JSON nested {} deep, the limit is {}", what, depth, kMaxJsonDepth);
   }
-  Keys<Json> keys(key_limit);
-  try {
-    Json value = Json::parse(text.begin(), text.end(), std::ref(keys));
-    if (!keys.fault().empty()) {
-      return errorf(ErrorCode::invalid_argument, "{}: {}", what, keys.fault());
-    }
-    return value;
-  } catch (const typename Json::exception& e) {
-    const std::string_view why = e.what();  // "[json.exception.parse_error.101] parse error at line 1 ..."
-    const std::size_t name = why.find("] ");
-    return errorf(ErrorCode::invalid_argument, "{}: not valid JSON: {}", what,
-                  name == std::string_view::npos ? why : why.substr(name + 2));
+  Builder<Json> builder(key_limit);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
+    return errorf(ErrorCode::invalid_argument, "{}: {}", what, builder.fault());
   }
+  return builder.take();
 }
 
 }  // namespace
