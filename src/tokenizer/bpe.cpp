@@ -102,13 +102,15 @@ namespace {
 std::shared_ptr<const Vocab> spelled_out(const Vocab& vocab) {
   auto words =
       std::make_shared<Vocab>(static_cast<std::size_t>(vocab.size()), static_cast<std::size_t>(vocab.size()) * 8);
+  VocabFiller filler(*words);
   std::string bytes;
   for (std::int32_t id = 0; id < vocab.size(); ++id) {
     const std::string_view text = vocab.text(id);
     if (vocab.is_findable(id) && !text.empty() && from_byte_level(text, bytes)) {
-      words->add(id, bytes);
+      filler.add(id, bytes);  // not refused: texts that differ spell bytes that differ
     }
   }
+  filler.done();
   return words;
 }
 

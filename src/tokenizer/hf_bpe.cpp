@@ -28,11 +28,13 @@ Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node) {
     return node.error("has the id {}, too large for {} entries", largest, n_entries);
   }
   auto vocab = std::make_shared<Vocab>(static_cast<std::size_t>(largest) + 1, bytes);
+  VocabFiller filler(*vocab);
+  bool once = true;
   for (const simdjson::dom::key_value_pair entry : object) {
-    std::int64_t id = 0;
-    if (entry.value.get(id) != simdjson::SUCCESS || !vocab->add(static_cast<std::int32_t>(id), entry.key)) {
-      return node.error("'{}' or its id {} is there twice", entry.key, id);
-    }
+    once = once && filler.add(static_cast<std::int32_t>(entry.value.get_int64().value_unsafe()), entry.key);
+  }
+  if (!once || !filler.done()) {
+    return node.error("'{}' or its id {} is there twice", filler.refused().text, filler.refused().id);
   }
   return std::shared_ptr<const Vocab>(std::move(vocab));
 }

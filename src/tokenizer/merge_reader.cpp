@@ -1,4 +1,4 @@
-// The stages of a batch: hashes, slots, entries, ids, then the merges' own slots.
+// The stages of a batch: hashes, slots, entries, texts, ids, then the merges' own slots.
 #include "tokenizer/merge_reader.h"
 
 #include <algorithm>
@@ -18,6 +18,11 @@ bool MergeReader::flush() {
   for (const Item& item : batch) {
     for (const std::uint64_t hash : item.hashes) {
       vocab_.prefetch_entry(hash);
+    }
+  }
+  for (const Item& item : batch) {
+    for (const std::uint64_t hash : item.hashes) {
+      vocab_.prefetch_text(hash);
     }
   }
   for (Item& item : batch) {

@@ -3,8 +3,7 @@
 
 #include <algorithm>
 #include <bit>
-
-#include "tokenizer/text_hash.h"
+#include <span>
 
 namespace llorch {
 
@@ -30,11 +29,10 @@ std::size_t Vocab::slot_of(std::string_view text, std::uint64_t hash) const {
   return slot;
 }
 
-bool Vocab::add(std::int32_t id, std::string_view text, bool findable) {
+bool Vocab::add(std::int32_t id, std::string_view text, std::uint64_t hash, bool findable) {
   if (id < 0 || id >= size() || entries_[static_cast<std::size_t>(id)].used || text.size() > UINT32_MAX) {
     return false;
   }
-  const std::uint64_t hash = hash_text(text);
   const std::size_t slot = findable ? slot_of(text, hash) : 0;
   if (findable && slots_[slot].id >= 0) {
     return false;
@@ -54,6 +52,27 @@ std::optional<std::int32_t> Vocab::find(std::string_view text, std::uint64_t has
   }
   const std::int32_t id = slots_[slot_of(text, hash)].id;
   return id < 0 ? std::nullopt : std::optional(id);
+}
+
+bool VocabFiller::add(std::int32_t id, std::string_view text) {
+  Item& item = items_[n_items_++];
+  item.id = id;
+  item.text = text;
+  item.hash = hash_text(text);
+  vocab_.prefetch(item.hash);
+  return n_items_ < items_.size() || done();
+}
+
+bool VocabFiller::done() {
+  const std::span<Item> batch(items_.data(), n_items_);
+  n_items_ = 0;
+  for (const Item& item : batch) {
+    if (!vocab_.add(item.id, item.text, item.hash, true)) {
+      refused_ = item;
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace llorch
