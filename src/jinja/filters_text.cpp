@@ -37,7 +37,7 @@ Value as_markup(Runtime& runtime, Text text) {
   return value;
 }
 
-/// Appends `text` with every piece between cuts mapped: cut(c) tells separators from words.
+/// What title takes for the end of a word.
 bool is_word_border(char32_t c) {
   return c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || is_python_space(c);
 }
@@ -292,6 +292,9 @@ Value truncate(Runtime& runtime, const Value& value, const Arguments& arguments)
   }
   const Value none = Value::none();
   Value kept = get_slice(runtime, value, none, Value(length - end_length), none);
+  if (!kept.is(Kind::string)) {
+    fail(FailureKind::type, "'{}' object cannot be truncated", type_name(value));
+  }
   if (!given.flag(1, false)) {
     const std::size_t space = kept.text().view().rfind(' ');
     if (space != std::string_view::npos) {

@@ -20,6 +20,7 @@ struct Scope {
 using ScopePtr = std::shared_ptr<Scope>;
 
 struct MacroObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::macro; }
   MacroObject(Heap& heap, const MacroDefinition& d, ScopePtr s)
       : Object(heap, sizeof(*this)), definition(&d), scope(std::move(s)) {}
   const MacroDefinition* definition;

@@ -8,6 +8,7 @@
 namespace llorch::jinja {
 
 struct LoopObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::loop; }
   LoopObject(Heap& heap, std::vector<Value> values, int level)
       : Object(heap, sizeof(*this) + values.capacity() * sizeof(Value)), items(std::move(values)), depth0(level) {
     set_depth(items);

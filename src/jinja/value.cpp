@@ -17,6 +17,10 @@ void Heap::expect(std::size_t bytes) const {
   }
 }
 
+void Value::fail_kind() const {
+  fail(FailureKind::type, "a value of the type '{}' cannot be used here", type_name(*this));
+}
+
 std::size_t StringObject::length() const {
   std::size_t length = length_.load(std::memory_order_relaxed);
   if (length == std::string::npos) {

@@ -6,6 +6,7 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -128,15 +129,19 @@ class Value {
   std::int64_t integer() const { return bits_.integer; }
   double real() const { return bits_.real; }
   Object* object() const { return is_object() ? bits_.object : nullptr; }
-  /// The object as what its kind says it is.
+  /// The object as what its kind says it is; a value of another kind is a Failure.
   template <class T>
   T& as() const {
+    if (!T::holds(kind_)) {
+      fail_kind();
+    }
     return static_cast<T&>(*bits_.object);
   }
   const Text& text() const;                 // Kind::string
   const std::vector<Value>& items() const;  // Kind::list, Kind::tuple
 
  private:
+  [[noreturn]] void fail_kind() const;
   bool is_object() const { return kind_ >= Kind::string || kind_ == Kind::big || kind_ == Kind::undefined; }
   void keep() {
     if (is_object() && bits_.object != nullptr) {
@@ -171,11 +176,13 @@ struct UndefinedObject : Object {
 };
 
 struct BigObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::big; }
   BigObject(Heap& heap, BigInt v) : Object(heap, sizeof(*this) + v.backend().size() * 8), value(std::move(v)) {}
   BigInt value;
 };
 
 struct StringObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::string; }
   StringObject(Heap& heap, Text t) : Object(heap, sizeof(*this) + t.footprint()), text(std::move(t)) {}
   /// In characters, as Python counts them; found out once.
   std::size_t length() const;
@@ -188,6 +195,7 @@ struct StringObject : Object {
 
 /// Lists and tuples.
 struct ListObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::list || kind == Kind::tuple; }
   ListObject(Heap& heap, std::vector<Value> values);
   std::vector<Value> items;
   const char* const* names = nullptr;  // of a named tuple's fields, ended by nullptr
@@ -195,6 +203,7 @@ struct ListObject : Object {
 
 /// Insertion order, keys compared as in Python (1 == 1.0 == true).
 struct DictObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::dict; }
   explicit DictObject(Heap& heap) : Object(heap, sizeof(DictObject)) {}
   /// Index in `entries`, or npos.
   std::size_t find(const Value& key) const;
@@ -212,6 +221,7 @@ struct DictObject : Object {
 
 enum class DictPart : std::uint8_t { keys, values, items };
 struct ViewObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::view; }
   ViewObject(Heap& heap, Value d, DictPart p) : Object(heap, sizeof(*this)), dict(std::move(d)), part(p) {
     set_depth({&dict, 1});
   }
@@ -220,6 +230,7 @@ struct ViewObject : Object {
 };
 
 struct RangeObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::range; }
   RangeObject(Heap& heap, std::int64_t b, std::int64_t e, std::int64_t s)
       : Object(heap, sizeof(*this)), begin(b), end(e), step(s) {}
   std::int64_t length() const;
@@ -230,6 +241,7 @@ class Runtime;
 
 /// What map, select and their like give: computed when it is first walked, and empty after that.
 struct GeneratorObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::generator; }
   using Produce = std::function<std::vector<Value>(Runtime&)>;
   /// `source` is what it will walk.
   GeneratorObject(Heap& heap, Produce p, const Value& source)
@@ -242,6 +254,7 @@ struct GeneratorObject : Object {
 
 /// namespace(...): the one thing that a template may change. May hold itself; Runtime breaks such rings at the end.
 struct SpaceObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::space; }
   explicit SpaceObject(Heap& heap) : Object(heap, sizeof(*this)) {}
   std::vector<std::pair<std::string, Value>> attributes;
   Value* find(std::string_view name);
@@ -254,6 +267,7 @@ struct Arguments {
 
 /// A function of the environment (range, raise_exception, ...).
 struct FunctionObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::function; }
   using Call = Value (*)(Runtime&, const Arguments&);
   FunctionObject(Heap& heap, std::string_view n, Call c) : Object(heap, sizeof(*this)), name(n), call(c) {}
   std::string_view name;
@@ -262,6 +276,7 @@ struct FunctionObject : Object {
 
 /// A method that was looked up but not called yet.
 struct MethodObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::method; }
   MethodObject(Heap& heap, Value s, std::string n)
       : Object(heap, sizeof(*this) + n.size()), self(std::move(s)), name(std::move(n)) {
     set_depth({&self, 1});
@@ -271,6 +286,7 @@ struct MethodObject : Object {
 };
 
 struct CyclerObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::cycler; }
   CyclerObject(Heap& heap, std::vector<Value> v)
       : Object(heap, sizeof(*this) + v.size() * sizeof(Value)), items(std::move(v)) {
     set_depth(items);
@@ -280,6 +296,7 @@ struct CyclerObject : Object {
 };
 
 struct JoinerObject : Object {
+  static constexpr bool holds(Kind kind) { return kind == Kind::joiner; }
   JoinerObject(Heap& heap, Value s) : Object(heap, sizeof(*this)), separator(std::move(s)) {
     set_depth({&separator, 1});
   }
