@@ -1,4 +1,5 @@
-// The tree of a template: statements over expressions. Plain data; parser.cpp makes it, interpreter.cpp walks it.
+// The tree of a template: statements over expressions. Plain data; parse_statement.cpp and parse_expression.cpp make
+// it, the Interpreter walks it.
 #pragma once
 
 #include <memory>
@@ -18,9 +19,9 @@ using Body = std::vector<Statement>;
 
 struct CallArguments {
   std::vector<ExpressionPtr> positional;
-  std::vector<std::pair<std::string, ExpressionPtr>> named;
-  ExpressionPtr more_positional;  // *args
-  ExpressionPtr more_named;       // **kwargs
+  std::vector<std::pair<Value, ExpressionPtr>> named;  // names are strings
+  ExpressionPtr more_positional;                       // *args
+  ExpressionPtr more_named;                            // **kwargs
 };
 
 // expressions.
@@ -102,7 +103,7 @@ struct Expression {
 /// What {% set %} and {% for %} assign to: a name, an attribute of a namespace, or several.
 struct Target {
   std::string name;
-  std::string attribute;      // not empty: name.attribute
+  Value attribute;            // a string: name.attribute
   std::vector<Target> items;  // not empty: a tuple of targets
   bool is_tuple = false;
 };

@@ -1,6 +1,7 @@
 // "{} {name!r:>8}".format(...)
 #include <algorithm>
 
+#include "jinja/filters.h"
 #include "jinja/format.h"
 #include "jinja/format_spec.h"
 
@@ -9,9 +10,9 @@ namespace {
 
 class Formatter {
  public:
-  /// `mapping`: where names are looked up in place of the arguments, or nullptr.
-  Formatter(Runtime& runtime, const Arguments& arguments, const DictObject* mapping)
-      : runtime_(runtime), arguments_(arguments), mapping_(mapping) {}
+  /// `named`: a dict.
+  Formatter(Runtime& runtime, const std::vector<Value>& positional, const Value& named)
+      : runtime_(runtime), positional_(positional), named_(named.as<DictObject>()) {}
 
   /// `depth`: how deep specifications may still lie in specifications.
   Text format(const Text& format, int depth) {
@@ -116,23 +117,11 @@ class Formatter {
     return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string_view::npos;
   }
 
-  const Value* named(std::string_view name) {
-    if (mapping_ != nullptr) {
-      return mapping_->get(name);
-    }
-    for (const auto& [known, value] : arguments_.named) {
-      if (known == name) {
-        return &value;
-      }
-    }
-    return nullptr;
-  }
-
   /// The argument that a path begins with. Numbers are counted or written, as in string.Formatter: "{0.x}{}" is both.
   Value first(std::string_view name, bool alone) {
     const bool automatic = name.empty();
     if (!automatic && !is_number(name)) {
-      const Value* found = named(name);
+      const Value* found = named_.get(name);
       if (found != nullptr) {
         return *found;
       }
@@ -143,10 +132,10 @@ class Formatter {
     }
     manual_ = manual_ || (!automatic && alone);
     const std::size_t i = automatic ? next_++ : std::stoul(std::string(name));
-    if (i >= arguments_.positional.size()) {
+    if (i >= positional_.size()) {
       fail(FailureKind::value, "Replacement index {} out of range for positional args tuple", i);
     }
-    return arguments_.positional[i];
+    return positional_[i];
   }
 
   /// name.attribute[key]...
@@ -192,8 +181,8 @@ class Formatter {
   }
 
   Runtime& runtime_;
-  const Arguments& arguments_;
-  const DictObject* mapping_;
+  const std::vector<Value>& positional_;
+  const DictObject& named_;
   std::size_t next_ = 0;
   bool manual_ = false;
 };
@@ -201,12 +190,13 @@ class Formatter {
 }  // namespace
 
 Text brace_format(Runtime& runtime, const Text& format, const Arguments& arguments) {
-  return Formatter(runtime, arguments, nullptr).format(format, 2);
+  const Value named = named_values(runtime, arguments);
+  return Formatter(runtime, arguments.positional, named).format(format, 2);
 }
 
 Text brace_format_map(Runtime& runtime, const Text& format, const Value& mapping) {
-  const Arguments none;
-  return Formatter(runtime, none, &mapping.as<DictObject>()).format(format, 2);
+  const std::vector<Value> none;
+  return Formatter(runtime, none, mapping).format(format, 2);
 }
 
 }  // namespace llorch::jinja

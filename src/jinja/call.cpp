@@ -63,21 +63,23 @@ void Interpreter::bind_parameters(const MacroDefinition& macro, const Arguments&
   const Value* caller = nullptr;
   const Value kwargs = runtime_->dict();
   for (const auto& [name, value] : arguments.named) {
-    const auto known = std::find(macro.parameters.begin(), macro.parameters.end(), name);
+    const std::string_view spelled = name.text().view();
+    const auto known = std::find(macro.parameters.begin(), macro.parameters.end(), spelled);
     const auto i = static_cast<std::size_t>(known - macro.parameters.begin());
+    runtime_->step(static_cast<std::int64_t>(i));
     if (i < n && values[i] == nullptr) {
       values[i] = &value;
-    } else if (name == "caller" && macro.uses_caller) {
+    } else if (spelled == "caller" && macro.uses_caller) {
       caller = &value;
     } else if (macro.uses_kwargs) {
-      kwargs.as<DictObject>().set(runtime_->string(name, Origin::author), value);
-    } else if (name == "caller") {
+      kwargs.as<DictObject>().set(*runtime_, name, value);
+    } else if (spelled == "caller") {
       fail(FailureKind::type,
            "macro '{}' was invoked with two values for the special caller argument. This is most "
            "likely a bug.",
            macro.name);
     } else {
-      fail(FailureKind::type, "macro '{}' takes no keyword argument '{}'", macro.name, name);
+      fail(FailureKind::type, "macro '{}' takes no keyword argument '{}'", macro.name, spelled);
     }
   }
   if (given.size() > n && !macro.uses_varargs) {
@@ -93,17 +95,36 @@ void Interpreter::bind_parameters(const MacroDefinition& macro, const Arguments&
     const auto extra = static_cast<std::ptrdiff_t>(std::min(n, given.size()));
     scope_->set("varargs", runtime_->tuple({given.begin() + extra, given.end()}));
   }
-  const std::size_t first_default = n - macro.defaults.size();
   for (std::size_t i = 0; i < n; ++i) {
-    if (values[i] != nullptr) {
-      scope_->set(macro.parameters[i], *values[i]);
-    } else if (i >= first_default) {
+    scope_->set(macro.parameters[i],
+                values[i] != nullptr
+                    ? *values[i]
+                    : runtime_->undefined(fmt::format("parameter '{}' was not provided", macro.parameters[i])));
+  }
+  // A default sees the parameters, itself among them, and not what had their names outside.
+  const std::size_t first_default = n - macro.defaults.size();
+  for (std::size_t i = first_default; i < n; ++i) {
+    if (values[i] == nullptr) {
       scope_->set(macro.parameters[i], eval(*macro.defaults[i - first_default]));
-    } else {
-      scope_->set(macro.parameters[i],
-                  runtime_->undefined(fmt::format("parameter '{}' was not provided", macro.parameters[i])));
     }
   }
+}
+
+std::optional<Value> MacroObject::attribute(Runtime& runtime, std::string_view wanted) const {
+  if (wanted == "name") {
+    return runtime.string(definition->name, Origin::author);
+  }
+  if (wanted == "arguments") {
+    std::vector<Value> names;
+    for (const std::string& name : definition->parameters) {
+      names.push_back(runtime.string(name, Origin::author));
+    }
+    return runtime.tuple(std::move(names));
+  }
+  if (wanted == "catch_kwargs" || wanted == "catch_varargs") {
+    return Value(wanted == "catch_kwargs" ? definition->uses_kwargs : definition->uses_varargs);
+  }
+  return wanted == "caller" ? std::optional(Value(definition->uses_caller)) : std::nullopt;
 }
 
 Value Interpreter::call_macro(const MacroObject& macro, const Arguments& arguments) {

@@ -1,3 +1,4 @@
+// Under the lexer, repr and the methods of str: what Python takes a character for, by ICU's tables.
 #include "jinja/chars.h"
 
 #include <unicode/uchar.h>

@@ -1,5 +1,6 @@
 // Truth, equality, order and hashes, as Python has them: 1 == 1.0 == True, "a" < "b", and no order between types.
 #include <cmath>
+#include <cstring>
 
 #include "jinja/ops.h"
 
@@ -49,7 +50,7 @@ bool equal_dicts(Runtime& runtime, const DictObject& a, const DictObject& b) {
   }
   for (const auto& [key, value] : a.entries) {
     runtime.step();
-    const std::size_t other = b.find(key);
+    const std::size_t other = b.find(runtime, key);
     if (other == DictObject::npos || !equal(runtime, value, b.entries[other].second)) {
       return false;
     }
@@ -78,6 +79,34 @@ bool less_lists(Runtime& runtime, const std::vector<Value>& a, const std::vector
     }
   }
   return a.size() < b.size();
+}
+
+template <class T>
+std::size_t hash_object(T value) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  return hash_text({bytes, sizeof(T)});
+}
+
+std::size_t hash_big(const BigInt& value) {
+  const auto& backend = value.backend();
+  const std::size_t hash =
+      hash_text({reinterpret_cast<const char*>(backend.limbs()), backend.size() * sizeof(*backend.limbs())});
+  return value.sign() < 0 ? ~hash : hash;
+}
+
+/// A whole number as the integer that it equals.
+std::size_t hash_real(double value) {
+  constexpr double kBeyond = 9223372036854775808.0;  // 2**63
+  if (std::isfinite(value) && value == std::floor(value)) {
+    return value >= -kBeyond && value < kBeyond ? hash_object(static_cast<std::int64_t>(value))
+                                                : hash_big(BigInt(value));
+  }
+  return std::isnan(value) ? 0 : hash_object(value);
+}
+
+bool is_nan(const Value& value) {
+  return value.is(Kind::real) && std::isnan(value.real());
 }
 
 }  // namespace
@@ -153,23 +182,31 @@ bool less(Runtime& runtime, const Value& a, const Value& b, std::string_view sym
   fail(FailureKind::type, "'{}' not supported between instances of '{}' and '{}'", symbol, type_name(a), type_name(b));
 }
 
-std::size_t hash_of(const Value& key) {
+std::size_t hash_of(Runtime* runtime, const Value& key) {
+  const auto pay = [&](std::size_t bytes) {
+    if (runtime != nullptr) {
+      runtime->step(static_cast<std::int64_t>(bytes / kBytesPerStep));
+    }
+  };
   switch (key.kind()) {
     case Kind::string:
+      pay(key.text().size());
       return hash_text(key.text().view());
     case Kind::boolean:
     case Kind::integer:
-      return std::hash<double>()(static_cast<double>(*as_integer(key)));
+      return hash_object(*as_integer(key));
     case Kind::big:
-      return 1;
+      pay(key.as<BigObject>().value.backend().size() * sizeof(std::uint64_t));
+      return hash_big(key.as<BigObject>().value);
     case Kind::real:
-      return std::hash<double>()(key.real());
+      return hash_real(key.real());
     case Kind::tuple: {
-      std::size_t hash = 17;
+      std::vector<std::size_t> hashes;
+      pay(key.items().size() * kBytesPerStep);
       for (const Value& item : key.items()) {
-        hash = hash * 31 + hash_of(item);
+        hashes.push_back(hash_of(runtime, item));
       }
-      return hash;
+      return hash_text({reinterpret_cast<const char*>(hashes.data()), hashes.size() * sizeof(std::size_t)});
     }
     case Kind::list:
     case Kind::dict:
@@ -179,22 +216,26 @@ std::size_t hash_of(const Value& key) {
     case Kind::none:
       return 0;
     default:
-      return std::hash<const void*>()(key.object());
+      return hash_object(key.object());
   }
 }
 
-bool equal_keys(const Value& a, const Value& b) {
+bool equal_keys(Runtime* runtime, const Value& a, const Value& b) {
   if (a.is(Kind::string) && b.is(Kind::string)) {
     return a.text().view() == b.text().view();
   }
   if (a.is_number() && b.is_number()) {
-    return compare_numbers(a, b) == std::partial_ordering::equivalent;
+    return compare_numbers(a, b) == std::partial_ordering::equivalent || (is_nan(a) && is_nan(b));
   }
   if (a.kind() != b.kind()) {
     return false;
   }
   if (a.is(Kind::tuple)) {
-    return std::equal(a.items().begin(), a.items().end(), b.items().begin(), b.items().end(), equal_keys);
+    if (runtime != nullptr) {
+      runtime->step(static_cast<std::int64_t>(a.items().size()));
+    }
+    return std::equal(a.items().begin(), a.items().end(), b.items().begin(), b.items().end(),
+                      [&](const Value& x, const Value& y) { return equal_keys(runtime, x, y); });
   }
   return a.is(Kind::none) || a.is(Kind::undefined) || a.object() == b.object();
 }
@@ -213,7 +254,7 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
       runtime.step_bytes(container.text().size());
       return find_bytes(container.text().view(), item.text().view(), 0) != std::string_view::npos;
     case Kind::dict:
-      return container.as<DictObject>().find(item) != DictObject::npos;
+      return container.as<DictObject>().find(runtime, item) != DictObject::npos;
     case Kind::list:
     case Kind::tuple:
     case Kind::view:
@@ -221,9 +262,9 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
     case Kind::generator:
     case Kind::loop: {
       Walk walk(runtime, container);
-      for (std::int64_t i = 0; i < walk.length(); ++i) {
+      while (const std::optional<Value> other = walk.next()) {
         runtime.step();
-        if (equal(runtime, walk.next(), item)) {
+        if (equal(runtime, *other, item)) {
           return true;
         }
       }

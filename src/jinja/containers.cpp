@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/utf8.h"
+#include "jinja/interpreter.h"
 #include "jinja/loop.h"
 #include "jinja/ops.h"
 #include "jinja/str_methods.h"
@@ -85,10 +86,12 @@ std::optional<Value> python_attribute(Runtime& runtime, const Value& value, std:
       break;
     }
     case Kind::space:
-      if (const Value* found = value.as<SpaceObject>().find(name)) {
+      if (const Value* found = value.as<SpaceObject>().attributes.get(name)) {
         return *found;
       }
       break;
+    case Kind::macro:
+      return value.as<MacroObject>().attribute(runtime, name);
     case Kind::loop: {
       Value found = value.as<LoopObject>().attribute(runtime, name, value);
       if (!found.is(Kind::undefined) || found.object() != nullptr) {
@@ -151,7 +154,7 @@ std::optional<Value> python_item(Runtime& runtime, const Value& value, const Val
       return std::nullopt;
     }
     const auto& dict = value.as<DictObject>();
-    const std::size_t i = key.is(Kind::string) ? dict.find(key.text().view()) : dict.find(key);
+    const std::size_t i = dict.find(runtime, key);
     return i == DictObject::npos ? std::nullopt : std::optional(dict.entries[i].second);
   }
   const bool indexed = value.is(Kind::string) || value.is(Kind::list) || value.is(Kind::tuple) || value.is(Kind::range);
@@ -346,11 +349,16 @@ std::int64_t length_of(Runtime& runtime, const Value& value) {
 std::vector<Value> items_of(Runtime& runtime, const Value& value) {
   Walk walk(runtime, value);
   std::vector<Value> items;
-  runtime.heap().expect(static_cast<std::size_t>(walk.length()) * sizeof(Value));
-  runtime.step(walk.length());
-  items.reserve(static_cast<std::size_t>(walk.length()));
-  for (std::int64_t i = 0; i < walk.length(); ++i) {
-    items.push_back(walk.next());
+  const auto known = static_cast<std::size_t>(walk.known_length());
+  runtime.heap().expect(known * sizeof(Value));
+  runtime.step(walk.known_length());
+  items.reserve(known);
+  while (std::optional<Value> item = walk.next()) {
+    if (items.size() >= known) {
+      runtime.step();
+      runtime.heap().expect(items.size() * sizeof(Value));
+    }
+    items.push_back(*std::move(item));
   }
   return items;
 }
@@ -408,8 +416,6 @@ Value get_slice(Runtime& runtime, const Value& value, const Value& begin, const 
 Walk::Walk(Runtime& runtime, const Value& value) : runtime_(&runtime), value_(value) {
   switch (value.kind()) {
     case Kind::generator:
-      taken_ = value.as<GeneratorObject>().take(runtime);
-      length_ = static_cast<std::int64_t>(taken_.size());
       break;
     case Kind::undefined:
       if (const auto* why = static_cast<const UndefinedObject*>(value.object()); why != nullptr && why->unsafe) {
@@ -429,7 +435,13 @@ Walk::Walk(Runtime& runtime, const Value& value) : runtime_(&runtime), value_(va
   }
 }
 
-Value Walk::next() {
+std::optional<Value> Walk::next() {
+  if (value_.is(Kind::generator)) {
+    return value_.as<GeneratorObject>().next(*runtime_);
+  }
+  if (i_ == length_) {
+    return std::nullopt;
+  }
   const auto i = static_cast<std::size_t>(i_++);
   switch (value_.kind()) {
     case Kind::string: {
@@ -447,11 +459,8 @@ Value Walk::next() {
     }
     case Kind::range:
       return Value(value_.as<RangeObject>().begin + static_cast<std::int64_t>(i) * value_.as<RangeObject>().step);
-    case Kind::list:
-    case Kind::tuple:
-      return value_.items()[i];
     default:
-      return taken_[i];
+      return value_.items()[i];
   }
 }
 

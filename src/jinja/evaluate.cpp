@@ -19,6 +19,7 @@ Value Interpreter::eval(const Expression& expression) {
 }
 
 Value Interpreter::evaluate(const NameRef& node) {
+  runtime_->step(static_cast<std::int64_t>(node.name.size() / kBytesPerStep));
   for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
     if (const Value* value = scope->find(node.name)) {
       return *value;
@@ -65,11 +66,16 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& node) {
     if (!more.is(Kind::dict)) {
       fail(FailureKind::type, "argument after ** must be a mapping, not {}", type_name(more));
     }
+    for (const auto& [name, argument] : node.named) {
+      if (more.as<DictObject>().find(*runtime_, name) != DictObject::npos) {
+        fail(FailureKind::type, "got multiple values for keyword argument '{}'", name.text().view());
+      }
+    }
     for (const auto& [key, value] : more.as<DictObject>().entries) {
       if (!key.is(Kind::string)) {
         fail(FailureKind::type, "keywords must be strings");
       }
-      arguments.named.emplace_back(std::string(key.text().view()), value);
+      arguments.named.emplace_back(key, value);
     }
   }
   return arguments;
@@ -196,7 +202,7 @@ Value Interpreter::evaluate(const DictLiteral& node) {
   const Value value = runtime_->dict();
   for (const auto& [key, item] : node.items) {
     const Value k = eval(*key);
-    value.as<DictObject>().set(k, eval(*item));
+    value.as<DictObject>().set(*runtime_, k, eval(*item));
   }
   return value;
 }

@@ -1,30 +1,42 @@
 // Statements. if makes no scope of its own; every turn of a loop, every call and every captured body does.
+#include <algorithm>
+
 #include "jinja/filters.h"
 #include "jinja/interpreter.h"
 #include "jinja/loop.h"
+#include "jinja/parser.h"
 
 namespace llorch::jinja {
 namespace {
 constexpr std::size_t kScopeBytes = 256;  // about what a scope with a few names takes
 }
 
-const Value* Scope::find(std::string_view name) const {
-  for (const auto& [known, value] : names) {
-    if (known == name) {
-      return &value;
-    }
+static_assert(Limits{}.depth >= kMaxNesting + kMaxHeight, "what can be parsed can be run");
+
+std::size_t Scope::place_of(std::string_view name) const {
+  if (names_.size() >= kIndexed) {
+    const auto found = index_.find(name);
+    return found == index_.end() ? names_.size() : found->second;
   }
-  return nullptr;
+  const auto found = std::find_if(names_.begin(), names_.end(), [&](const auto& known) { return known.first == name; });
+  return static_cast<std::size_t>(found - names_.begin());
+}
+
+const Value* Scope::find(std::string_view name) const {
+  const std::size_t i = place_of(name);
+  return i < names_.size() ? &names_[i].second : nullptr;
 }
 
 void Scope::set(std::string_view name, Value value) {
-  for (auto& [known, old] : names) {
-    if (known == name) {
-      old = std::move(value);
-      return;
-    }
+  const std::size_t i = place_of(name);
+  if (i < names_.size()) {
+    names_[i].second = std::move(value);
+    return;
   }
-  names.emplace_back(name, std::move(value));
+  names_.emplace_back(name, std::move(value));
+  for (std::size_t k = names_.size() == kIndexed ? 0 : i; names_.size() >= kIndexed && k < names_.size(); ++k) {
+    index_.emplace(names_[k].first, k);
+  }
 }
 
 Interpreter::Interpreter(Runtime& runtime, const Value& variables)
@@ -32,13 +44,13 @@ Interpreter::Interpreter(Runtime& runtime, const Value& variables)
 
 Interpreter::~Interpreter() {
   for (const ScopePtr& scope : closed_) {
-    scope->names.clear();
+    scope->clear();
   }
 }
 
 Interpreter::Inner::Inner(Interpreter& interpreter, ScopePtr parent)
     : interpreter_(&interpreter), outer_(interpreter.scope_) {
-  interpreter.scope_ = std::make_shared<Scope>(Scope{parent != nullptr ? std::move(parent) : outer_, {}});
+  interpreter.scope_ = std::make_shared<Scope>(parent != nullptr ? std::move(parent) : outer_);
 }
 
 Interpreter::Level::Level(Interpreter& interpreter) : interpreter_(&interpreter) {
@@ -147,6 +159,10 @@ void Interpreter::run_loop(const For& node, const Value& iterable, int level) {
     state.statement = &node;
     state.scope = scope_;
   }
+  struct End {
+    LoopObject& state;
+    ~End() { state.end(); }
+  } const end{state};
   bool completed = false;  // else is for loops of which no turn came to its end: Jinja counts a continue as none
   for (; state.index0 < state.items.size(); ++state.index0) {
     const Inner inner(*this);
@@ -191,7 +207,7 @@ void Interpreter::assign(const Target& target, const Value& value) {
     unpack(target, value);
     return;
   }
-  if (target.attribute.empty()) {
+  if (!target.attribute.is(Kind::string)) {
     scope_->set(target.name, value);
     return;
   }
@@ -199,13 +215,7 @@ void Interpreter::assign(const Target& target, const Value& value) {
   if (!space.is(Kind::space)) {
     fail(FailureKind::type, "cannot assign attribute on non-namespace object");
   }
-  auto& object = space.as<SpaceObject>();
-  if (Value* known = object.find(target.attribute)) {
-    *known = value;
-  } else {
-    object.pay(target.attribute.size() + sizeof(Value) + sizeof(std::string));
-    object.attributes.emplace_back(target.attribute, value);
-  }
+  space.as<SpaceObject>().attributes.put(runtime_, target.attribute, value);
 }
 
 Interpreter::Flow Interpreter::execute(const Set& node) {
@@ -254,7 +264,8 @@ Interpreter::Flow Interpreter::execute(const CallBlock& node) {
   const Value callee = eval(*call_node.callee);
   Arguments arguments = evaluate_arguments(call_node.arguments);
   keep_scope();
-  arguments.named.emplace_back("caller", Value(Kind::macro, new MacroObject(runtime_->heap(), node.caller, scope_)));
+  arguments.named.emplace_back(runtime_->string("caller", Origin::author),
+                               Value(Kind::macro, new MacroObject(runtime_->heap(), node.caller, scope_)));
   print(to_text(*runtime_, call(callee, arguments)));
   return Flow::next;
 }

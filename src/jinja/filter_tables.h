@@ -60,7 +60,26 @@ Value real(Runtime&, const Value&, const Arguments&);
 Value round(Runtime&, const Value&, const Arguments&);
 Value to_json_filter(Runtime&, const Value&, const Arguments&);
 
-// Shared: what `attribute` names in an item, as in "a.b.0"; `fallback` in place of what is not there.
+// Shared.
+/// A generator over `source`, which is walked from when the first item is asked for: each(runtime, item) gives what
+/// becomes of an item, nothing where it is left out.
+template <class Each>
+Value each_of(Runtime& runtime, const Value& source, const Each& each) {
+  return runtime.generator(source,
+                           [source, each, walk = std::optional<Walk>()](Runtime& r) mutable -> std::optional<Value> {
+                             if (!walk) {
+                               walk.emplace(r, source);
+                             }
+                             while (std::optional<Value> item = walk->next()) {
+                               r.step();
+                               if (std::optional<Value> made = each(r, *std::move(item))) {
+                                 return made;
+                               }
+                             }
+                             return std::nullopt;
+                           });
+}
+/// What `attribute` names in an item, as in "a.b.0"; `fallback` in place of what is not there.
 Value get_path(Runtime& runtime, const Value& item, const Value& path, const Value* fallback = nullptr);
 /// Strings in lower case, for comparisons that ignore it.
 Value fold_case(Runtime& runtime, const Value& value);

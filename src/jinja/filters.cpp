@@ -85,7 +85,8 @@ Parameters::Parameters(std::string_view function, const Arguments& arguments,
   for (std::size_t i = 0; i < given.size(); ++i) {
     values_[i] = &given[i];
   }
-  for (const auto& [name, value] : arguments.named) {
+  for (const auto& [key, value] : arguments.named) {
+    const std::string_view name = key.text().view();
     const auto* known = std::find(names.begin(), names.end(), name);
     if (known == names.end()) {
       fail(FailureKind::type, "{}() got an unexpected keyword argument '{}'", function, name);
@@ -101,6 +102,14 @@ Parameters::Parameters(std::string_view function, const Arguments& arguments,
       fail(FailureKind::type, "{}() missing a required argument: '{}'", function, *(names.begin() + i));
     }
   }
+}
+
+Value named_values(Runtime& runtime, const Arguments& arguments) {
+  Value values = runtime.dict();
+  for (const auto& [name, value] : arguments.named) {
+    values.as<DictObject>().set(runtime, name, value);
+  }
+  return values;
 }
 
 std::int64_t Parameters::integer(std::size_t i, std::int64_t fallback) const {

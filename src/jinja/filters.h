@@ -35,4 +35,7 @@ class Parameters {
   std::vector<const Value*> values_;
 };
 
+/// The named arguments as a dict.
+Value named_values(Runtime& runtime, const Arguments& arguments);
+
 }  // namespace llorch::jinja

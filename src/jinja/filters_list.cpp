@@ -31,11 +31,16 @@ Value values_of(Runtime& runtime, std::vector<Keyed> items) {
   return runtime.list(std::move(values));
 }
 
-/// What `attribute` (null or none: the item itself) of an item is, strings without case unless case counts.
+/// What `attribute` of an item is; null or none: the item itself.
+Value part_of(Runtime& runtime, const Value& item, const Value* attribute, const Value* fallback = nullptr) {
+  const bool whole = attribute == nullptr || attribute->is(Kind::none);
+  return whole ? item : get_path(runtime, item, *attribute, fallback);
+}
+
+/// The same, strings without case unless case counts.
 Value key_of(Runtime& runtime, const Value& item, const Value* attribute, bool case_sensitive,
              const Value* fallback = nullptr) {
-  const bool whole = attribute == nullptr || attribute->is(Kind::none);
-  Value key = whole ? item : get_path(runtime, item, *attribute, fallback);
+  Value key = part_of(runtime, item, attribute, fallback);
   return case_sensitive ? key : fold_case(runtime, key);
 }
 
@@ -75,6 +80,17 @@ Value extreme(Runtime& runtime, const Value& value, const Arguments& arguments, 
   return all[best];
 }
 
+/// A generator of the items that `make` gives, which is called for the first of them.
+template <class Make>
+Value generate(Runtime& runtime, const Value& source, const Make& make) {
+  return runtime.generator(source, [make, items = std::vector<Value>(), at = std::size_t{0}](Runtime& r) mutable {
+    if (at == 0) {
+      items = make(r);
+    }
+    return at < items.size() ? std::optional(items[at++]) : std::nullopt;
+  });
+}
+
 }  // namespace
 
 Value fold_case(Runtime& runtime, const Value& value) {
@@ -106,35 +122,42 @@ Value get_path(Runtime& runtime, const Value& item, const Value& path, const Val
 
 Value batch(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Parameters given("batch", arguments, {"linecount", "fill_with"}, 1);
-  const std::int64_t size = given.integer(0, 1);
+  const bool endless = given.find(0)->is(Kind::none);  // one row of all
+  const std::size_t size = endless ? SIZE_MAX : static_cast<std::size_t>(given.integer(0, 1));
   const Value fill = given.get(1, Value::none());
-  return runtime.generator(value, [value, size, fill](Runtime& r) {
-    std::vector<Value> rows;
-    std::vector<Value> row;
-    for (Value& item : items_of(r, value)) {
-      if (static_cast<std::int64_t>(row.size()) == size) {
-        rows.push_back(r.list(std::move(row)));
-        row.clear();
-      }
-      row.push_back(std::move(item));
-    }
-    if (!row.empty()) {
-      if (!fill.is(Kind::none) && static_cast<std::int64_t>(row.size()) < size) {
-        const auto missing = static_cast<std::size_t>(size) - row.size();
-        r.heap().expect(missing > SIZE_MAX / sizeof(Value) ? SIZE_MAX : missing * sizeof(Value));
-        row.insert(row.end(), missing, fill);
-      }
-      rows.push_back(r.list(std::move(row)));
-    }
-    return rows;
-  });
+  // A row is given when the item after it is there: `next` is that item.
+  return runtime.generator(
+      value, [walk = std::optional<Walk>(), next = std::optional<Value>(), value, size, fill](Runtime& r) mutable {
+        if (!walk) {
+          walk.emplace(r, value);
+          next = walk->next();
+          if (size == 0 && next) {
+            return std::optional(r.list({}));  // Jinja's: a row of no items is full before the first
+          }
+        }
+        std::vector<Value> row;
+        while (next && (row.size() != size || row.empty())) {
+          r.step();
+          r.heap().expect(row.size() * sizeof(Value));
+          row.push_back(*std::exchange(next, walk->next()));
+        }
+        if (row.empty()) {
+          return std::optional<Value>();
+        }
+        if (!fill.is(Kind::none) && row.size() < size) {
+          const std::size_t missing = size > INT64_MAX ? 0 : size - row.size();
+          r.heap().expect(missing > SIZE_MAX / sizeof(Value) ? SIZE_MAX : missing * sizeof(Value));
+          row.insert(row.end(), missing, fill);
+        }
+        return std::optional(r.list(std::move(row)));
+      });
 }
 
 Value slice(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Parameters given("slice", arguments, {"slices", "fill_with"}, 1);
   const std::int64_t slices = given.integer(0, 1);
   const Value fill = given.get(1, Value::none());
-  return runtime.generator(value, [value, slices, fill](Runtime& r) {
+  return generate(runtime, value, [value, slices, fill](Runtime& r) {
     const std::vector<Value> all = items_of(r, value);
     const auto n = static_cast<std::int64_t>(all.size());
     if (slices == 0) {
@@ -172,14 +195,15 @@ Value dict_sort(Runtime& runtime, const Value& value, const Arguments& arguments
     const Value& part = pair.items()[what == "key" ? 0 : 1];
     pairs.push_back({given.flag(0, false) ? part : fold_case(runtime, part), pair});
   }
-  sort_keyed(runtime, pairs, given.flag(2, false));
+  sort_keyed(runtime, pairs, given.integer(2, 0) != 0);
   return values_of(runtime, std::move(pairs));
 }
 
 Value first(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Parameters none("first", arguments, {});
   Walk walk(runtime, value);
-  return walk.length() > 0 ? walk.next() : runtime.undefined("No first item, sequence was empty.");
+  std::optional<Value> item = walk.next();
+  return item ? *std::move(item) : runtime.undefined("No first item, sequence was empty.");
 }
 
 Value last(Runtime& runtime, const Value& value, const Arguments& arguments) {
@@ -225,12 +249,9 @@ Value items(Runtime& runtime, const Value& value, const Arguments& arguments) {
   if (!value.is(Kind::dict) && !value.is(Kind::undefined)) {
     fail(FailureKind::type, "Can only get item pairs from a mapping.");
   }
-  return runtime.generator(value, [value](Runtime& r) {
-    if (value.is(Kind::undefined)) {
-      return std::vector<Value>();
-    }
-    return items_of(r, Value(Kind::view, new ViewObject(r.heap(), value, DictPart::items)));
-  });
+  const Value pairs =
+      value.is(Kind::dict) ? Value(Kind::view, new ViewObject(runtime.heap(), value, DictPart::items)) : value;
+  return each_of(runtime, pairs, [](Runtime&, Value item) { return std::optional(std::move(item)); });
 }
 
 Value join(Runtime& runtime, const Value& value, const Arguments& arguments) {
@@ -243,8 +264,7 @@ Value join(Runtime& runtime, const Value& value, const Arguments& arguments) {
     if (std::exchange(begun, true)) {
       out.append(separator);
     }
-    const bool whole = attribute == nullptr || attribute->is(Kind::none);
-    out.append(to_text(runtime, whole ? item : get_path(runtime, item, *attribute)));
+    out.append(to_text(runtime, part_of(runtime, item, attribute)));
     runtime.heap().expect(out.size());
     runtime.step();
   }
@@ -276,7 +296,8 @@ Value reverse(Runtime& runtime, const Value& value, const Arguments& arguments) 
     return get_slice(runtime, value, nothing, nothing, Value(std::int64_t{-1}));
   }
   const std::vector<Value> all = items_of(runtime, value);  // now: what cannot be walked is an error here
-  return runtime.generator(runtime.list(all), [all](Runtime&) { return std::vector<Value>(all.rbegin(), all.rend()); });
+  const Value backwards = runtime.list({all.rbegin(), all.rend()});
+  return each_of(runtime, backwards, [](Runtime&, Value item) { return std::optional(std::move(item)); });
 }
 
 Value sort(Runtime& runtime, const Value& value, const Arguments& arguments) {
@@ -286,7 +307,7 @@ Value sort(Runtime& runtime, const Value& value, const Arguments& arguments) {
     Value key = sort_key(runtime, item, given.find(2), given.flag(1, false));
     keyed.push_back({std::move(key), std::move(item)});
   }
-  sort_keyed(runtime, keyed, given.flag(0, false));
+  sort_keyed(runtime, keyed, given.integer(0, 0) != 0);
   return values_of(runtime, std::move(keyed));
 }
 
@@ -298,8 +319,7 @@ Value sum(Runtime& runtime, const Value& value, const Arguments& arguments) {
     fail(FailureKind::type, "sum() can't sum strings [use ''.join(seq) instead]");
   }
   for (const Value& item : items_of(runtime, value)) {
-    const bool whole = attribute == nullptr || attribute->is(Kind::none);
-    total = arithmetic(runtime, Arithmetic::add, total, whole ? item : get_path(runtime, item, *attribute));
+    total = arithmetic(runtime, Arithmetic::add, total, part_of(runtime, item, attribute));
   }
   return total;
 }
@@ -308,18 +328,14 @@ Value unique(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Parameters given("unique", arguments, {"case_sensitive", "attribute"});
   const bool case_sensitive = given.flag(0, false);
   const Value attribute = given.get(1, Value::none());
-  return runtime.generator(value, [value, attribute, case_sensitive](Runtime& r) {
-    const Value seen = r.dict();
-    std::vector<Value> kept;
-    for (Value& item : items_of(r, value)) {
-      const Value key = key_of(r, item, &attribute, case_sensitive);
-      r.step();
-      if (seen.as<DictObject>().find(key) == DictObject::npos) {
-        seen.as<DictObject>().set(key, Value(true));
-        kept.push_back(std::move(item));
-      }
+  return each_of(runtime, value, [attribute, case_sensitive, seen = runtime.dict()](Runtime& r, Value item) {
+    const Value key = key_of(r, item, &attribute, case_sensitive);
+    auto& known = seen.as<DictObject>();
+    if (known.find(r, key) != DictObject::npos) {
+      return std::optional<Value>();
     }
-    return kept;
+    known.set(r, key, Value(true));
+    return std::optional(std::move(item));
   });
 }
 

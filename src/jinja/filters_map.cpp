@@ -5,11 +5,32 @@
 namespace llorch::jinja::filters {
 namespace {
 
-std::string name_of(const Value& value) {
+std::string_view name_of(const Value& value) {
   if (!value.is(Kind::string)) {
     fail(FailureKind::type, "the name of a filter or test must be a string, not {}", type_name(value));
   }
-  return std::string(value.text().view());
+  return value.text().view();
+}
+
+/// Looked up when an item is there: without items an unknown name is no error.
+Test test_of(const Value& name) {
+  const Test test = find_test(name_of(name));
+  if (test == nullptr) {
+    fail(FailureKind::value, "No test named '{}'.", name_of(name));
+  }
+  return test;
+}
+
+Filter filter_of(const Value& name) {
+  const Filter filter = find_filter(name_of(name));
+  if (filter == nullptr) {
+    fail(FailureKind::value, "No filter named '{}'.", name_of(name));
+  }
+  return filter;
+}
+
+Value true_or_nothing(const Value& value) {
+  return truthy(value) ? value : Value();
 }
 
 /// The arguments from `n` on.
@@ -19,7 +40,7 @@ Arguments rest(const Arguments& arguments, std::size_t n) {
 
 const Value* find_named(const Arguments& arguments, std::string_view name) {
   for (const auto& [known, value] : arguments.named) {
-    if (known == name) {
+    if (known.text().view() == name) {
       return &value;
     }
   }
@@ -32,29 +53,14 @@ Value choose(Runtime& runtime, const Value& value, const Arguments& arguments, s
     fail(FailureKind::type, "Missing parameter for attribute name");
   }
   const Value attribute = skip > 0 ? arguments.positional[0] : Value::none();
-  return runtime.generator(value, [value, arguments, attribute, skip, wanted](Runtime& r) {
-    if (!truthy(value)) {
-      return std::vector<Value>();
-    }
-    Test test = nullptr;
-    Arguments others;
-    if (arguments.positional.size() > skip) {
-      const std::string name = name_of(arguments.positional[skip]);
-      test = find_test(name);
-      if (test == nullptr) {
-        fail(FailureKind::value, "No test named '{}'.", name);
-      }
-      others = rest(arguments, skip + 1);
-    }
-    std::vector<Value> kept;
-    for (Value& item : items_of(r, value)) {
-      r.step();
-      const Value subject = skip > 0 ? get_path(r, item, attribute) : item;
-      if ((test != nullptr ? test(r, subject, others) : truthy(subject)) == wanted) {
-        kept.push_back(std::move(item));
-      }
-    }
-    return kept;
+  const bool named = arguments.positional.size() > skip;
+  const Value name = named ? arguments.positional[skip] : Value::none();
+  const Arguments others = named ? rest(arguments, skip + 1) : Arguments();
+  return each_of(runtime, true_or_nothing(value), [=](Runtime& r, Value item) {
+    const Test test = named ? test_of(name) : nullptr;
+    const Value subject = skip > 0 ? get_path(r, item, attribute) : item;
+    const bool holds = test != nullptr ? test(r, subject, others) : truthy(subject);
+    return holds == wanted ? std::optional(std::move(item)) : std::nullopt;
   });
 }
 
@@ -63,45 +69,26 @@ Value choose(Runtime& runtime, const Value& value, const Arguments& arguments, s
 Value map(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Value* attribute = find_named(arguments, "attribute");
   if (arguments.positional.empty() && attribute != nullptr) {
-    for (const auto& [name, argument] : arguments.named) {
+    for (const auto& [key, argument] : arguments.named) {
+      const std::string_view name = key.text().view();
       if (name != "attribute" && name != "default") {
         fail(FailureKind::type, "Unexpected keyword argument '{}'", name);
       }
     }
     const Value* given = find_named(arguments, "default");
-    return runtime.generator(value, [value, path = *attribute, has_default = given != nullptr && !given->is(Kind::none),
-                                     fallback = given != nullptr ? *given : Value()](Runtime& r) {
-      std::vector<Value> mapped;
-      if (!truthy(value)) {
-        return mapped;
-      }
-      for (const Value& item : items_of(r, value)) {
-        r.step();
-        mapped.push_back(get_path(r, item, path, has_default ? &fallback : nullptr));
-      }
-      return mapped;
+    const bool has_default = given != nullptr && !given->is(Kind::none);
+    const Value fallback = given != nullptr ? *given : Value();
+    return each_of(runtime, true_or_nothing(value), [=, path = *attribute](Runtime& r, const Value& item) {
+      return std::optional(get_path(r, item, path, has_default ? &fallback : nullptr));
     });
   }
   if (arguments.positional.empty()) {
     fail(FailureKind::type, "map requires a filter argument");
   }
-  return runtime.generator(value, [value, arguments](Runtime& r) {
-    if (!truthy(value)) {
-      return std::vector<Value>();
-    }
-    const std::string name = name_of(arguments.positional[0]);
-    const Filter filter = find_filter(name);
-    if (filter == nullptr) {
-      fail(FailureKind::value, "No filter named '{}'.", name);
-    }
-    const Arguments others = rest(arguments, 1);
-    std::vector<Value> mapped;
-    for (const Value& item : items_of(r, value)) {
-      r.step();
-      mapped.push_back(filter(r, item, others));
-    }
-    return mapped;
-  });
+  return each_of(runtime, true_or_nothing(value),
+                 [name = arguments.positional[0], others = rest(arguments, 1)](Runtime& r, const Value& item) {
+                   return std::optional(filter_of(name)(r, item, others));
+                 });
 }
 
 Value select(Runtime& runtime, const Value& value, const Arguments& arguments) {

@@ -162,13 +162,7 @@ Value format(Runtime& runtime, const Value& value, const Arguments& arguments) {
   if (!arguments.positional.empty() && !arguments.named.empty()) {
     fail(FailureKind::type, "can't handle positional and keyword arguments at the same time");
   }
-  Value values = runtime.dict();
-  for (const auto& [name, argument] : arguments.named) {
-    values.as<DictObject>().set(runtime.string(name, Origin::author), argument);
-  }
-  if (arguments.named.empty()) {
-    values = runtime.tuple(arguments.positional);
-  }
+  const Value values = arguments.named.empty() ? runtime.tuple(arguments.positional) : named_values(runtime, arguments);
   return runtime.string(percent_format(runtime, text_of(runtime, value), values));
 }
 

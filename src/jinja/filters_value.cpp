@@ -159,7 +159,10 @@ Value absolute(Runtime& runtime, const Value& value, const Arguments& arguments)
 Value attribute(Runtime& runtime, const Value& value, const Arguments& arguments) {
   const Parameters given("attr", arguments, {"name"}, 1);
   require_defined(value);
-  const Value name = to_string(runtime, *given.find(0));
+  const Value& name = *given.find(0);
+  if (!name.is(Kind::string)) {
+    fail(FailureKind::type, "attribute name must be string, not '{}'", type_name(name));
+  }
   // attr() looks at attributes alone: an item of a dict is none.
   Value found = get_attribute(runtime, value, name);
   const bool is_item =
@@ -253,7 +256,7 @@ Value pretty(Runtime& runtime, const Value& value, const Arguments& arguments) {
       const Value out = runtime.dict();
       const Value pairs = dict_sort(runtime, v, {{Value(true)}, {}});
       for (const Value& pair : pairs.items()) {
-        out.as<DictObject>().set(pair.items()[0], self(self, pair.items()[1]));
+        out.as<DictObject>().set(runtime, pair.items()[0], self(self, pair.items()[1]));
       }
       return out;
     }
@@ -309,8 +312,8 @@ Value to_json_filter(Runtime& runtime, const Value& value, const Arguments& argu
     if (both.size() != 2 || !both[0].is(Kind::string) || !both[1].is(Kind::string)) {
       fail(FailureKind::type, "separators must be two strings");
     }
-    style.item_separator = std::string(both[0].text().view());
-    style.key_separator = both[1].text().view();
+    style.item_separator = both[0].text();
+    style.key_separator = both[1].text();
   }
   return runtime.string(to_json(runtime, value, style));
 }

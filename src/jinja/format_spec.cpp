@@ -1,3 +1,4 @@
+// Under brace_format.cpp and percent_format.cpp: one value in the width and notation of a specification.
 #include "jinja/format_spec.h"
 
 #include <algorithm>

@@ -90,7 +90,7 @@ TEST_F(Format, WidthsBeyondMemoryAreRefusedBeforeTheyAreTaken) {
 
 TEST_F(Format, MapsAreLookedUp) {
   Value dict = runtime.dict();
-  dict.as<DictObject>().set(string("a"), string("[x]"));
+  dict.as<DictObject>().set(runtime, string("a"), string("[x]"));
   EXPECT_EQ(marked(percent_format(runtime, text("%(a)s%(a)3s"), dict)), "[x]  [x]");
   EXPECT_EQ(marked(brace_format_map(runtime, text("{a}{a!r}"), dict)), "[x]'[x]'");
   EXPECT_EQ(failure_of([&] { brace_format_map(runtime, text("{b}"), dict); }), FailureKind::value);

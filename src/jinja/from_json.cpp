@@ -93,7 +93,7 @@ class Builder {
     if (stack_.empty()) {
       result_ = std::move(value);
     } else if (stack_.back().dict.is(Kind::dict)) {
-      stack_.back().dict.as<DictObject>().set(stack_.back().key, std::move(value));
+      stack_.back().dict.as<DictObject>().set_text(stack_.back().key, std::move(value));
     } else {
       stack_.back().items.push_back(std::move(value));
     }

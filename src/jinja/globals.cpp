@@ -46,7 +46,7 @@ Value dict(Runtime& runtime, const Arguments& arguments) {
     const Value& from = arguments.positional.front();
     if (from.is(Kind::dict)) {
       for (const auto& [key, item] : from.as<DictObject>().entries) {
-        object.set(key, item);
+        object.set(runtime, key, item);
       }
     } else {
       for (const Value& pair : items_of(runtime, from)) {
@@ -54,12 +54,12 @@ Value dict(Runtime& runtime, const Arguments& arguments) {
         if (parts.size() != 2) {
           fail(FailureKind::value, "dictionary update sequence element has length {}; 2 is required", parts.size());
         }
-        object.set(parts[0], parts[1]);
+        object.set(runtime, parts[0], parts[1]);
       }
     }
   }
   for (const auto& [name, item] : arguments.named) {
-    object.set(runtime.string(name, Origin::author), item);
+    object.set(runtime, name, item);
   }
   return value;
 }
@@ -69,8 +69,7 @@ Value make_namespace(Runtime& runtime, const Arguments& arguments) {
   Value space = runtime.space();
   auto& object = space.as<SpaceObject>();
   for (const auto& [key, item] : values.as<DictObject>().entries) {
-    object.pay(sizeof(std::string) + sizeof(Value));
-    object.attributes.emplace_back(key.is(Kind::string) ? std::string(key.text().view()) : std::string(), item);
+    object.attributes.put(&runtime, key, item);
   }
   return space;
 }
@@ -136,7 +135,7 @@ Value call_dict(Runtime& runtime, const Value& self, std::string_view name, cons
   }
   const Parameters given(name, arguments, {"key", "default"}, 1);
   const auto& object = self.as<DictObject>();
-  const std::size_t i = object.find(*given.find(0));
+  const std::size_t i = object.find(runtime, *given.find(0));
   return i == DictObject::npos ? given.get(1, Value::none()) : object.entries[i].second;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -10,12 +12,22 @@
 
 namespace llorch::jinja {
 
-/// Names set in one place: the template as a whole, one turn of a loop, one call of a macro.
-struct Scope {
-  std::shared_ptr<Scope> parent;
-  std::vector<std::pair<std::string_view, Value>> names;  // of the tree's strings
+/// Names set in one place: the template as a whole, one turn of a loop, one call of a macro. The names are the tree's
+/// strings.
+class Scope {
+ public:
+  explicit Scope(std::shared_ptr<Scope> outer = nullptr) : parent(std::move(outer)) {}
+  const std::shared_ptr<Scope> parent;
   const Value* find(std::string_view name) const;
   void set(std::string_view name, Value value);
+  void clear() { names_.clear(); }
+
+ private:
+  std::size_t place_of(std::string_view name) const;  // in names_, or its size
+
+  static constexpr std::size_t kIndexed = 16;  // names from which on there is an index
+  std::vector<std::pair<std::string_view, Value>> names_;
+  std::unordered_map<std::string_view, std::size_t, HashText> index_;
 };
 using ScopePtr = std::shared_ptr<Scope>;
 
@@ -23,6 +35,8 @@ struct MacroObject : Object {
   static constexpr bool holds(Kind kind) { return kind == Kind::macro; }
   MacroObject(Heap& heap, const MacroDefinition& d, ScopePtr s)
       : Object(heap, sizeof(*this)), definition(&d), scope(std::move(s)) {}
+  /// macro.name, macro.arguments, ...: nothing when there is no such attribute.
+  std::optional<Value> attribute(Runtime& runtime, std::string_view name) const;
   const MacroDefinition* definition;
   ScopePtr scope;  // where it was defined
 };

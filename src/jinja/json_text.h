@@ -10,9 +10,9 @@
 namespace llorch::jinja {
 
 struct JsonStyle {
-  Value indent;                               // none, a number of spaces, or a string
-  std::optional<std::string> item_separator;  // nothing: ", " without indent and "," with
-  std::string key_separator = ": ";
+  Value indent;                        // none, a number of spaces, or a string
+  std::optional<Text> item_separator;  // nothing: ", " without indent and "," with
+  Text key_separator{": ", Origin::author};
   bool sort_keys = false;
   bool ensure_ascii = false;
 };

@@ -23,7 +23,7 @@ class JsonText : public TextTest {
 
 TEST_F(JsonText, OriginsGoThroughEscapes) {
   Value dict = runtime.dict();
-  dict.as<DictObject>().set(string("k"), string("[a\"]b\n"));
+  dict.as<DictObject>().set(runtime, string("k"), string("[a\"]b\n"));
   EXPECT_EQ(marked(to_json(runtime, dict, {})), R"({"k": "[a\"]b\n"})");
   JsonStyle ascii;
   ascii.ensure_ascii = true;
@@ -44,7 +44,7 @@ TEST_F(JsonText, SaysWhatPythonSays) {
   EXPECT_EQ(failure_of([&] { to_json(runtime, Value(), {}); }), FailureKind::type);
   EXPECT_EQ(message, "Object of type Undefined is not JSON serializable");
   Value dict = runtime.dict();
-  dict.as<DictObject>().set(runtime.tuple({}), integer(1));
+  dict.as<DictObject>().set(runtime, runtime.tuple({}), integer(1));
   EXPECT_EQ(failure_of([&] { to_json(runtime, dict, {}); }), FailureKind::type);
   EXPECT_EQ(message, "keys must be str, int, float, bool or None, not tuple");
 }

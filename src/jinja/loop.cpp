@@ -1,3 +1,4 @@
+// What a body asks of the loop that it is run by.
 #include "jinja/loop.h"
 
 namespace llorch::jinja {
@@ -54,7 +55,9 @@ bool LoopObject::changed(Runtime& runtime, const Arguments& arguments) {
     same = equal(runtime, now[i], last_changed[i]);
   }
   changed_before = true;
-  last_changed = now;
+  if (!over) {
+    last_changed = now;
+  }
   return !same;
 }
 

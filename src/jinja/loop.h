@@ -16,8 +16,14 @@ struct LoopObject : Object {
   /// loop.name; undefined (without a name) when there is no such thing. `self` is the value that holds this object.
   Value attribute(Runtime& runtime, std::string_view name, const Value& self) const;
   Value cycle(const Arguments& arguments) const;
-  /// True when the arguments differ from those of the last call.
+  /// True when the arguments differ from those of the last call. They are kept no longer than the loop runs: they may
+  /// hold this object.
   bool changed(Runtime& runtime, const Arguments& arguments);
+
+  void end() {
+    over = true;
+    last_changed.clear();
+  }
 
   std::vector<Value> items;
   std::size_t index0 = 0;
@@ -26,6 +32,7 @@ struct LoopObject : Object {
   std::shared_ptr<void> scope;      // where it stands
   std::vector<Value> last_changed;
   bool changed_before = false;
+  bool over = false;
 };
 
 }  // namespace llorch::jinja

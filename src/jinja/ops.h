@@ -37,8 +37,14 @@ bool less(Runtime& runtime, const Value& a, const Value& b, std::string_view sym
 bool contains(Runtime& runtime, const Value& container, const Value& item);
 /// Keyed anew in each process: keys of a request's objects cannot be chosen to collide.
 std::size_t hash_text(std::string_view text);
-std::size_t hash_of(const Value& key);  // throws on what cannot be a key: lists, dicts
-bool equal_keys(const Value& a, const Value& b);
+struct HashText {
+  std::size_t operator()(std::string_view text) const { return hash_text(text); }
+};
+/// Equal keys have equal hashes: 1, 1.0 and true. Throws on what cannot be a key: lists, dicts. `runtime` pays for long
+/// keys; nullptr: nobody does.
+std::size_t hash_of(Runtime* runtime, const Value& key);
+/// As == does, but NaN is the same key as NaN: Python's dicts, too, find what is the same object.
+bool equal_keys(Runtime* runtime, const Value& a, const Value& b);
 
 /// Offset of `needle` in `text` from `begin`; npos when it is not there. Linear.
 std::size_t find_bytes(std::string_view text, std::string_view needle, std::size_t begin);
@@ -69,14 +75,14 @@ BigInt as_big(const Value& value);  // bool, int or big
 class Walk {
  public:
   Walk(Runtime& runtime, const Value& value);
-  std::int64_t length() const { return length_; }
-  /// Item `i`, asked for in order from 0.
-  Value next();
+  /// Items in all, where that is known before they are walked: 0 for generators.
+  std::int64_t known_length() const { return length_; }
+  /// The next item, or nothing at the end.
+  std::optional<Value> next();
 
  private:
   Runtime* runtime_;
   Value value_;
-  std::vector<Value> taken_;  // a generator's items
   std::int64_t length_ = 0;
   std::int64_t i_ = 0;
   std::size_t byte_ = 0;  // of a string

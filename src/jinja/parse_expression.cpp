@@ -490,7 +490,7 @@ CallArguments ExpressionParser::parse_arguments() {
       if (arguments.more_named != nullptr) {
         fail_here("invalid syntax for function call expression");
       }
-      std::string name = next().text;
+      Value name = string_constant(next().text);
       next();
       arguments.named.emplace_back(std::move(name), parse_expression());
     } else {

@@ -1,5 +1,6 @@
 // Statements: what stands in {% %}, and the text and {{ }} between.
 #include <algorithm>
+#include <set>
 
 #include "jinja/parser_base.h"
 
@@ -43,7 +44,7 @@ class StatementParser : public ExpressionParser {
         body.push_back({at.line, at.column, Data{string_constant(next().text)}});
       } else if (at.kind == TokenKind::variable_begin) {
         next();
-        body.push_back({at.line, at.column, parse_output(TokenKind::variable_end)});
+        body.push_back({at.line, at.column, parse_output()});
       } else {
         next();
         if (token().kind == TokenKind::name &&
@@ -81,10 +82,23 @@ class StatementParser : public ExpressionParser {
   }
   void expect_block_end() { expect_end(TokenKind::block_end, "end of statement block"); }
 
-  Output parse_output(TokenKind end) {
+  Output parse_output() {
     Output output;
     output.values.push_back(parse_tuple());
-    expect_end(end, end == TokenKind::variable_end ? "end of print statement" : "end of statement block");
+    expect_end(TokenKind::variable_end, "end of print statement");
+    return output;
+  }
+
+  /// {% print a, b %}: one after the other, no tuple.
+  Output parse_print() {
+    Output output;
+    while (token().kind != TokenKind::block_end && token().kind != TokenKind::end) {
+      if (!output.values.empty()) {
+        expect_op(",");
+      }
+      output.values.push_back(parse_expression());
+    }
+    expect_block_end();
     return output;
   }
 
@@ -111,7 +125,7 @@ class StatementParser : public ExpressionParser {
     } else if (name.text == "with") {
       statement.node = parse_with();
     } else if (name.text == "print") {
-      statement.node = parse_output(TokenKind::block_end);
+      statement.node = parse_print();
     } else if (name.text == "generation") {
       expect_block_end();
       statement.node = Scoped{parse_to("endgeneration"), true};
@@ -182,7 +196,7 @@ class StatementParser : public ExpressionParser {
       }
     }
     if (allow_attribute && skip_op(".")) {
-      target.attribute = expect_name();
+      target.attribute = string_constant(expect_name());
     }
     return target;
   }
@@ -216,9 +230,19 @@ class StatementParser : public ExpressionParser {
     return all;
   }
 
+  static bool assigns(const Target& target, std::string_view name) {
+    return target.is_tuple ? std::any_of(target.items.begin(), target.items.end(),
+                                         [&](const Target& item) { return assigns(item, name); })
+                           : target.name == name;
+  }
+
   For parse_for() {
     For node;
+    const Token at = token();
     node.target = parse_targets(false, "in");
+    if (assigns(node.target, "loop")) {
+      fail_at(at, "Can't assign to special loop variable in for-loop target");
+    }
     if (!skip_name("in")) {
       fail_here(fmt::format("expected token 'in', got '{}'", describe(token())));
     }
@@ -284,6 +308,11 @@ class StatementParser : public ExpressionParser {
     macro.uses_varargs = uses_varargs_;
     macro.uses_kwargs = uses_kwargs_;
     macro.uses_caller = uses_caller_;
+    const auto required = macro.parameters.end() - static_cast<std::ptrdiff_t>(macro.defaults.size());
+    if (uses_caller_ && std::find(macro.parameters.begin(), required, "caller") != required) {
+      fail_here(
+          "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.");
+    }
     // What is used inside is used by the macro around it too, as Jinja sees it.
     uses_varargs_ |= outer[0];
     uses_kwargs_ |= outer[1];
@@ -336,7 +365,11 @@ class StatementParser : public ExpressionParser {
   }
 
   Scoped parse_block() {
+    const Token at = token();
     const std::string name = expect_name();
+    if (!blocks_.insert(name).second) {
+      fail_at(at, fmt::format("block '{}' defined twice", name));
+    }
     const bool scoped = skip_name("scoped");
     skip_name("required");
     expect_block_end();
@@ -374,6 +407,7 @@ class StatementParser : public ExpressionParser {
   }
 
   std::vector<std::string> open_;  // tags under way
+  std::set<std::string> blocks_;
   int loops_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "jinja/chars.h"
 #include "jinja/interpreter.h"
+#include "jinja/loop.h"
 #include "jinja/ops.h"
 
 namespace llorch::jinja {
@@ -100,12 +101,17 @@ class Writer {
         return;
       case Kind::space:
         word("<Namespace ");
-        space(value.as<SpaceObject>());
+        dict(value.as<SpaceObject>().attributes.entries);
         word(">");
         return;
       case Kind::macro:
         word(fmt::format("<Macro '{}'>", value.as<MacroObject>().definition->name));
         return;
+      case Kind::loop: {
+        const auto& loop = value.as<LoopObject>();
+        word(fmt::format("<LoopContext {}/{}>", loop.index0 + 1, loop.items.size()));
+        return;
+      }
       default:
         word(scalar(value));
     }
@@ -160,16 +166,6 @@ class Writer {
       repr(entries[i].first);
       word(": ");
       repr(entries[i].second);
-    }
-    word("}");
-  }
-
-  void space(const SpaceObject& object) {
-    word("{");
-    for (std::size_t i = 0; i < object.attributes.size(); ++i) {
-      const auto& [name, value] = object.attributes[i];
-      word(fmt::format("{}'{}': ", i > 0 ? ", " : "", name));
-      repr(value);
     }
     word("}");
   }

@@ -26,12 +26,12 @@ TEST_F(Repr, EveryKindHasOne) {
   EXPECT_EQ(shown(Value(Kind::range, new RangeObject(runtime.heap(), 0, 3, 1))), "range(0, 3)");
   EXPECT_EQ(shown(Value(Kind::range, new RangeObject(runtime.heap(), 0, 6, 2))), "range(0, 6, 2)");
   Value dict = runtime.dict();
-  dict.as<DictObject>().set(string("a"), integer(1));
+  dict.as<DictObject>().set(runtime, string("a"), integer(1));
   EXPECT_EQ(shown(Value(Kind::view, new ViewObject(runtime.heap(), dict, DictPart::items))), "dict_items([('a', 1)])");
   EXPECT_EQ(shown(Value(Kind::view, new ViewObject(runtime.heap(), dict, DictPart::keys))), "dict_keys(['a'])");
   EXPECT_EQ(shown(Value(Kind::view, new ViewObject(runtime.heap(), dict, DictPart::values))), "dict_values([1])");
   Value space = runtime.space();
-  space.as<SpaceObject>().attributes.emplace_back("n", integer(1));
+  space.as<SpaceObject>().attributes.put(&runtime, string("n"), integer(1));
   EXPECT_EQ(shown(space), "<Namespace {'n': 1}>");
 }
 
@@ -47,7 +47,7 @@ TEST_F(Repr, Numbers) {
 
 TEST_F(Repr, ANamespaceInItselfIsABudgetFailure) {
   Value space = runtime.space();
-  space.as<SpaceObject>().attributes.emplace_back("self", space);
+  space.as<SpaceObject>().attributes.put(&runtime, string("self"), space);
   EXPECT_EQ(failure_of([&] { to_repr(runtime, space); }), FailureKind::budget);
 }
 

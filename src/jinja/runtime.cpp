@@ -1,10 +1,11 @@
+// The end of every budget: what goes over one is told here.
 #include "jinja/runtime.h"
 
 namespace llorch::jinja {
 
 Runtime::~Runtime() {
   for (const Value& space : spaces_) {
-    space.as<SpaceObject>().attributes.clear();
+    space.as<SpaceObject>().attributes.entries.clear();
   }
 }
 

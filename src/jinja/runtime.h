@@ -16,7 +16,7 @@ struct Limits {
   std::int64_t steps = 400'000;          // one for each node walked, item visited, or kBytesPerStep bytes handled
   std::size_t memory_bytes = 8U << 20U;  // held at a time, values from outside not counted
   std::size_t output_bytes = 4U << 20U;
-  int depth = 200;               // of macros that call macros and of nested statements, together
+  int depth = 1000;              // of statements and expressions in one another; a macro's call counts about four
   std::int64_t range = 100'000;  // as in Jinja's sandbox
 };
 
@@ -54,9 +54,12 @@ class Runtime {
   Value tuple(std::vector<Value> items) { return {Kind::tuple, new ListObject(heap_, std::move(items))}; }
   Value dict() { return {Kind::dict, new DictObject(heap_)}; }
   Value big(BigInt value);  // a plain integer when it fits
-  Value undefined(std::string message) { return {Kind::undefined, new UndefinedObject(heap_, std::move(message))}; }
-  Value generator(const Value& source, GeneratorObject::Produce produce) {
-    return {Kind::generator, new GeneratorObject(heap_, std::move(produce), source)};
+  Value undefined(std::string message) {
+    step(static_cast<std::int64_t>(message.size() / kBytesPerStep));
+    return {Kind::undefined, new UndefinedObject(heap_, std::move(message))};
+  }
+  Value generator(const Value& source, GeneratorObject::Next next) {
+    return {Kind::generator, new GeneratorObject(heap_, std::move(next), source)};
   }
   Value space();
 

@@ -1,3 +1,4 @@
+// From the name of a method of str to its function, and what those functions share.
 #include "jinja/str_methods.h"
 
 #include <algorithm>

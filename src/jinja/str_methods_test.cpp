@@ -61,7 +61,7 @@ TEST_F(StrMethods, SaysWhatPythonSays) {
   EXPECT_EQ(message, "str.join() takes exactly one argument (0 given)");
   EXPECT_EQ(fails("upper", {{integer(1)}, {}}), FailureKind::type);
   EXPECT_EQ(message, "str.upper() takes no arguments (1 given)");
-  EXPECT_EQ(fails("strip", {{}, {{"chars", self}}}), FailureKind::type);
+  EXPECT_EQ(fails("strip", {{}, {{string("chars"), self}}}), FailureKind::type);
   EXPECT_EQ(message, "str.strip() takes no keyword arguments");
   EXPECT_EQ(fails("find", {{runtime.undefined("'x' is undefined")}, {}}), FailureKind::undefined);
 }

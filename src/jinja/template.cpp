@@ -1,3 +1,4 @@
+// Parsing and rendering with the exceptions of this folder caught, and variables from the outside.
 #include "jinja/template.h"
 
 #include <algorithm>
@@ -12,8 +13,8 @@ namespace {
 constexpr std::size_t kConstantBytes = 64U << 20U;  // of a template of kMaxSourceBytes
 constexpr std::size_t kVariableBytes = std::size_t{4} << 30U;
 
-Value input_key(Heap& heap, std::string_view name) {
-  return {Kind::string, new StringObject(heap, Text(std::string(name), Origin::author))};
+Value author_text(Heap& heap, std::string_view text) {
+  return {Kind::string, new StringObject(heap, Text(std::string(text), Origin::author))};
 }
 
 }  // namespace
@@ -21,21 +22,16 @@ Value input_key(Heap& heap, std::string_view name) {
 Variables::Variables() : heap_(std::make_unique<Heap>(kVariableBytes)), dict_(Kind::dict, new DictObject(*heap_)) {}
 
 void Variables::set(std::string_view name, std::string_view text, Origin origin) {
-  dict_.as<DictObject>().set(input_key(*heap_, name),
-                             Value(Kind::string, new StringObject(*heap_, Text(std::string(text), origin))));
+  set(name, Value(Kind::string, new StringObject(*heap_, Text(std::string(text), origin))));
 }
 
-void Variables::set(std::string_view name, bool value) {
-  dict_.as<DictObject>().set(input_key(*heap_, name), Value(value));
-}
-
-void Variables::set_none(std::string_view name) {
-  dict_.as<DictObject>().set(input_key(*heap_, name), Value::none());
+void Variables::set(std::string_view name, Value value) {
+  dict_.as<DictObject>().set_text(author_text(*heap_, name), std::move(value));
 }
 
 Status Variables::set_json(std::string_view name, std::string_view json) {
   LL_ASSIGN(Value value, from_json(*heap_, json, Origin::input, name));
-  dict_.as<DictObject>().set(input_key(*heap_, name), std::move(value));
+  set(name, std::move(value));
   return {};
 }
 
@@ -48,7 +44,7 @@ Status Variables::set_members(std::string_view json, std::string_view what, std:
     if (std::find(refused.begin(), refused.end(), key.text().view()) != refused.end()) {
       return Error{ErrorCode::invalid_argument, fmt::format("{}: '{}' is not for here", what, key.text().view())};
     }
-    dict_.as<DictObject>().set(key, item);
+    dict_.as<DictObject>().set_text(key, item);
   }
   return {};
 }

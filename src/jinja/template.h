@@ -26,8 +26,10 @@ class Variables {
   Variables();
   /// A text of the given origin.
   void set(std::string_view name, std::string_view text, Origin origin);
-  void set(std::string_view name, bool value);
-  void set_none(std::string_view name);
+  /// A value in heap(), or one without memory.
+  void set(std::string_view name, Value value);
+  void set(std::string_view name, bool value) { set(name, Value(value)); }
+  void set_none(std::string_view name) { set(name, Value::none()); }
   /// One JSON document; every text in it is Origin::input. ErrorCode::invalid_argument names `name` and the place.
   Status set_json(std::string_view name, std::string_view json);
   /// Every member of a JSON object as a variable; `refused` are names that it may not have.

@@ -9,11 +9,21 @@ namespace {
 
 using Args = const Arguments&;
 
+/// A test without arguments.
+template <auto kHolds>
+bool alone(Runtime& runtime, const Value& value, Args arguments) {
+  if (!arguments.positional.empty() || !arguments.named.empty()) {
+    fail(FailureKind::type, "the test takes no argument ({} given)",
+         arguments.positional.size() + arguments.named.size());
+  }
+  return kHolds(runtime, value);
+}
+
 Value argument(std::string_view test, Args arguments) {
   return Parameters(test, arguments, {"other"}, 1).get(0, Value());
 }
 
-bool is_iterable(Runtime&, const Value& value, Args) {
+bool is_iterable(Runtime&, const Value& value) {
   switch (value.kind()) {
     case Kind::undefined:
     case Kind::string:
@@ -30,12 +40,12 @@ bool is_iterable(Runtime&, const Value& value, Args) {
   }
 }
 
-bool is_sequence(Runtime&, const Value& value, Args) {
+bool is_sequence(Runtime&, const Value& value) {
   return value.is(Kind::undefined) || value.is(Kind::string) || value.is(Kind::list) || value.is(Kind::tuple) ||
          value.is(Kind::dict) || value.is(Kind::range);
 }
 
-bool is_callable(Runtime&, const Value& value, Args) {
+bool is_callable(Runtime&, const Value& value) {
   return value.is(Kind::undefined) || value.is(Kind::macro) || value.is(Kind::function) || value.is(Kind::method) ||
          value.is(Kind::loop) || value.is(Kind::joiner);
 }
@@ -56,8 +66,8 @@ bool calls_true(Runtime& runtime, const Value& value, std::string_view method) {
   return truthy(find_string_method(method)(runtime, to_string(runtime, value), {}));
 }
 
-bool known(const Value& name, bool filter) {
-  hash_of(name);  // what cannot be looked up is an error
+bool known(Runtime& runtime, const Value& name, bool filter) {
+  hash_of(&runtime, name);  // what cannot be looked up is an error
   return name.is(Kind::string) &&
          (filter ? find_filter(name.text().view()) != nullptr : find_test(name.text().view()) != nullptr);
 }
@@ -72,33 +82,33 @@ struct Entry {
 };
 
 const Entry kTests[] = {
-    {"boolean", [](Runtime&, const Value& v, Args) { return v.is(Kind::boolean); }},
-    {"callable", is_callable},
-    {"defined", [](Runtime&, const Value& v, Args) { return !v.is(Kind::undefined); }},
+    {"boolean", alone<[](Runtime&, const Value& v) { return v.is(Kind::boolean); }>},
+    {"callable", alone<is_callable>},
+    {"defined", alone<[](Runtime&, const Value& v) { return !v.is(Kind::undefined); }>},
     {"divisibleby",
      [](Runtime& r, const Value& v, Args a) {
        return equal(r, arithmetic(r, Arithmetic::modulo, v, argument("divisibleby", a)), Value(std::int64_t{0}));
      }},
-    {"escaped", [](Runtime&, const Value& v, Args) { return v.is(Kind::string) && v.as<StringObject>().markup; }},
-    {"even", [](Runtime& r, const Value& v, Args) { return remainder_is(r, v, 2, 0); }},
-    {"false", [](Runtime&, const Value& v, Args) { return v.is(Kind::boolean) && !v.boolean(); }},
-    {"filter", [](Runtime&, const Value& v, Args) { return known(v, true); }},
-    {"float", [](Runtime&, const Value& v, Args) { return v.is(Kind::real); }},
+    {"escaped", alone<[](Runtime&, const Value& v) { return v.is(Kind::string) && v.as<StringObject>().markup; }>},
+    {"even", alone<[](Runtime& r, const Value& v) { return remainder_is(r, v, 2, 0); }>},
+    {"false", alone<[](Runtime&, const Value& v) { return v.is(Kind::boolean) && !v.boolean(); }>},
+    {"filter", alone<[](Runtime& r, const Value& v) { return known(r, v, true); }>},
+    {"float", alone<[](Runtime&, const Value& v) { return v.is(Kind::real); }>},
     {"in", [](Runtime& r, const Value& v, Args a) { return contains(r, argument("in", a), v); }},
-    {"integer", [](Runtime&, const Value& v, Args) { return v.is(Kind::integer) || v.is(Kind::big); }},
-    {"iterable", is_iterable},
-    {"lower", [](Runtime& r, const Value& v, Args) { return calls_true(r, v, "islower"); }},
-    {"mapping", [](Runtime&, const Value& v, Args) { return v.is(Kind::dict); }},
-    {"none", [](Runtime&, const Value& v, Args) { return v.is(Kind::none); }},
-    {"number", [](Runtime&, const Value& v, Args) { return v.is_number(); }},
-    {"odd", [](Runtime& r, const Value& v, Args) { return remainder_is(r, v, 2, 1); }},
+    {"integer", alone<[](Runtime&, const Value& v) { return v.is(Kind::integer) || v.is(Kind::big); }>},
+    {"iterable", alone<is_iterable>},
+    {"lower", alone<[](Runtime& r, const Value& v) { return calls_true(r, v, "islower"); }>},
+    {"mapping", alone<[](Runtime&, const Value& v) { return v.is(Kind::dict); }>},
+    {"none", alone<[](Runtime&, const Value& v) { return v.is(Kind::none); }>},
+    {"number", alone<[](Runtime&, const Value& v) { return v.is_number(); }>},
+    {"odd", alone<[](Runtime& r, const Value& v) { return remainder_is(r, v, 2, 1); }>},
     {"sameas", is_same},
-    {"sequence", is_sequence},
-    {"string", [](Runtime&, const Value& v, Args) { return v.is(Kind::string); }},
-    {"test", [](Runtime&, const Value& v, Args) { return known(v, false); }},
-    {"true", [](Runtime&, const Value& v, Args) { return v.is(Kind::boolean) && v.boolean(); }},
-    {"undefined", [](Runtime&, const Value& v, Args) { return v.is(Kind::undefined); }},
-    {"upper", [](Runtime& r, const Value& v, Args) { return calls_true(r, v, "isupper"); }},
+    {"sequence", alone<is_sequence>},
+    {"string", alone<[](Runtime&, const Value& v) { return v.is(Kind::string); }>},
+    {"test", alone<[](Runtime& r, const Value& v) { return known(r, v, false); }>},
+    {"true", alone<[](Runtime&, const Value& v) { return v.is(Kind::boolean) && v.boolean(); }>},
+    {"undefined", alone<[](Runtime&, const Value& v) { return v.is(Kind::undefined); }>},
+    {"upper", alone<[](Runtime& r, const Value& v) { return calls_true(r, v, "isupper"); }>},
 };
 
 constexpr Test kEqual = [](Runtime& r, const Value& v, Args a) { return equal(r, v, argument("eq", a)); };

@@ -25,7 +25,7 @@ class JsonWriter {
       runtime.heap().expect(n);
       indent_ = Text(std::string(n, ' '), Origin::author);
     }
-    item_separator_ = style.item_separator.value_or(pretty_ ? "," : ", ");
+    item_separator_ = style.item_separator.value_or(Text(pretty_ ? "," : ", ", Origin::author));
     key_separator_ = style.key_separator;
   }
 
@@ -59,6 +59,12 @@ class JsonWriter {
   void word(std::string_view text) {
     out_.append(text, kNumberOrigin);
     runtime_.heap().expect(out_.footprint());
+  }
+
+  void separator(const Text& text) {
+    runtime_.step(static_cast<std::int64_t>(text.size() / kBytesPerStep));
+    runtime_.heap().expect(out_.footprint() + text.size());
+    out_.append(text);
   }
 
   static std::string scalar(const Value& value) {
@@ -138,7 +144,7 @@ class JsonWriter {
     ++level_;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (i > 0) {
-        word(item_separator_);
+        separator(item_separator_);
       }
       new_line();
       value(items[i]);
@@ -175,11 +181,11 @@ class JsonWriter {
     ++level_;
     for (std::size_t i = 0; i < order.size(); ++i) {
       if (i > 0) {
-        word(item_separator_);
+        separator(item_separator_);
       }
       new_line();
       key(order[i]->first);
-      word(key_separator_);
+      separator(key_separator_);
       value(order[i]->second);
     }
     --level_;
@@ -190,7 +196,7 @@ class JsonWriter {
   Runtime& runtime_;
   bool sort_, ascii_, pretty_ = false;
   Text indent_;
-  std::string item_separator_, key_separator_;
+  Text item_separator_, key_separator_;
   Text out_;
   int level_ = 0;
 };

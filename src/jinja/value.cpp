@@ -46,19 +46,23 @@ ListObject::ListObject(Heap& heap, std::vector<Value> values)
   set_depth(items);
 }
 
-std::size_t DictObject::find(const Value& key) const {
+std::size_t DictObject::find(Runtime& runtime, const Value& key) const {
+  return find(&runtime, key);
+}
+
+std::size_t DictObject::find(Runtime* runtime, const Value& key) const {
+  const std::size_t hash = hash_of(runtime, key);  // first: a key that cannot be one is an error in any dict
   if (entries.size() < kIndexed) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
-      if (equal_keys(entries[i].first, key)) {
+      if (equal_keys(runtime, entries[i].first, key)) {
         return i;
       }
     }
-    hash_of(key);  // a key that cannot be one is an error in a small dict too
     return npos;
   }
-  const auto [begin, end] = index_.equal_range(hash_of(key));
+  const auto [begin, end] = index_.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
-    if (equal_keys(entries[it->second].first, key)) {
+    if (equal_keys(runtime, entries[it->second].first, key)) {
       return it->second;
     }
   }
@@ -92,10 +96,19 @@ const Value* DictObject::get(std::string_view key) const {
   return i == npos ? nullptr : &entries[i].second;
 }
 
-void DictObject::set(const Value& key, Value value) {
+void DictObject::set(Runtime& runtime, const Value& key, Value value) {
   set_depth({&key, 1});
   set_depth({&value, 1});
-  const std::size_t i = find(key);
+  put(&runtime, key, std::move(value));
+}
+
+void DictObject::set_text(const Value& key, Value value) {
+  set_depth({&value, 1});
+  put(nullptr, key, std::move(value));
+}
+
+void DictObject::put(Runtime* runtime, const Value& key, Value value) {
+  const std::size_t i = key.is(Kind::string) ? find(key.text().view()) : find(runtime, key);
   if (i != npos) {
     entries[i].second = std::move(value);
     return;
@@ -104,10 +117,10 @@ void DictObject::set(const Value& key, Value value) {
   entries.emplace_back(key, std::move(value));
   if (entries.size() == kIndexed) {
     for (std::size_t k = 0; k < entries.size(); ++k) {
-      index_.emplace(hash_of(entries[k].first), k);
+      index_.emplace(hash_of(runtime, entries[k].first), k);
     }
   } else if (entries.size() > kIndexed) {
-    index_.emplace(hash_of(key), entries.size() - 1);
+    index_.emplace(hash_of(runtime, key), entries.size() - 1);
   }
 }
 
@@ -118,18 +131,12 @@ std::int64_t RangeObject::length() const {
   return begin > end ? (begin - end - 1) / -step + 1 : 0;
 }
 
-std::vector<Value> GeneratorObject::take(Runtime& runtime) {
-  const Produce now = std::exchange(produce, nullptr);
-  return now ? now(runtime) : std::vector<Value>();
-}
-
-Value* SpaceObject::find(std::string_view name) {
-  for (auto& [known, value] : attributes) {
-    if (known == name) {
-      return &value;
-    }
+std::optional<Value> GeneratorObject::next(Runtime& runtime) {
+  std::optional<Value> item = step ? step(runtime) : std::nullopt;
+  if (!item) {
+    step = nullptr;
   }
-  return nullptr;
+  return item;
 }
 
 }  // namespace llorch::jinja

@@ -63,6 +63,7 @@ class Heap {
 };
 
 class Value;
+class Runtime;
 
 /// Counted by Value.
 class Object {
@@ -205,16 +206,22 @@ struct ListObject : Object {
 struct DictObject : Object {
   static constexpr bool holds(Kind kind) { return kind == Kind::dict; }
   explicit DictObject(Heap& heap) : Object(heap, sizeof(DictObject)) {}
-  /// Index in `entries`, or npos.
-  std::size_t find(const Value& key) const;
+  /// Index in `entries`, or npos. `runtime` pays for long keys.
+  std::size_t find(Runtime& runtime, const Value& key) const;
   std::size_t find(std::string_view key) const;
   const Value* get(std::string_view key) const;
   /// Replaces the value of an equal key, whose place and first spelling stay.
-  void set(const Value& key, Value value);
+  void set(Runtime& runtime, const Value& key, Value value);
+  /// The same for a key that is a string, where nobody pays.
+  void set_text(const Value& key, Value value);
+  /// The same without a word about depth: for what may hold itself.
+  void put(Runtime* runtime, const Value& key, Value value);
   std::vector<std::pair<Value, Value>> entries;
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
  private:
+  std::size_t find(Runtime* runtime, const Value& key) const;
+
   static constexpr std::size_t kIndexed = 8;                 // entries from which on there is an index
   std::unordered_multimap<std::size_t, std::size_t> index_;  // hash -> place in entries
 };
@@ -237,32 +244,29 @@ struct RangeObject : Object {
   std::int64_t begin, end, step;
 };
 
-class Runtime;
-
-/// What map, select and their like give: computed when it is first walked, and empty after that.
+/// What map, select and their like give: each item is computed when it is asked for, and given once.
 struct GeneratorObject : Object {
   static constexpr bool holds(Kind kind) { return kind == Kind::generator; }
-  using Produce = std::function<std::vector<Value>(Runtime&)>;
-  /// `source` is what it will walk.
-  GeneratorObject(Heap& heap, Produce p, const Value& source)
-      : Object(heap, sizeof(*this) + 64), produce(std::move(p)) {
+  /// The next item, or nothing at the end; not asked again then.
+  using Next = std::function<std::optional<Value>(Runtime&)>;
+  /// `source` is what it walks.
+  GeneratorObject(Heap& heap, Next n, const Value& source) : Object(heap, sizeof(*this) + 64), step(std::move(n)) {
     set_depth({&source, 1});
   }
-  std::vector<Value> take(Runtime& runtime);
-  Produce produce;
+  std::optional<Value> next(Runtime& runtime);
+  Next step;
 };
 
 /// namespace(...): the one thing that a template may change. May hold itself; Runtime breaks such rings at the end.
 struct SpaceObject : Object {
   static constexpr bool holds(Kind kind) { return kind == Kind::space; }
-  explicit SpaceObject(Heap& heap) : Object(heap, sizeof(*this)) {}
-  std::vector<std::pair<std::string, Value>> attributes;
-  Value* find(std::string_view name);
+  explicit SpaceObject(Heap& heap) : Object(heap, sizeof(*this)), attributes(heap) {}
+  DictObject attributes;
 };
 
 struct Arguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string, Value>> named;
+  std::vector<std::pair<Value, Value>> named;  // names are strings: they may be a client's, and become text again
 };
 
 /// A function of the environment (range, raise_exception, ...).

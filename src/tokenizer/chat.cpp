@@ -1,3 +1,5 @@
+// Between the server or the command line and jinja/: variables from a request, choice of a template, ids of what it
+// printed.
 #include "tokenizer/chat.h"
 
 #include <fmt/ranges.h>
@@ -67,6 +69,9 @@ std::string describe(const Failure& failure, std::string_view where) {
     case FailureKind::budget:
       return fmt::format("the chat template goes over its limits ({}{}): {}", where, place, failure.message);
     default:
+      if (failure.line == 0) {  // of the input: the template was not begun
+        return failure.message;
+      }
       return fmt::format("the chat template fails ({}{}): {}", where, place, failure.message);
   }
 }
@@ -188,20 +193,15 @@ Result<jinja::Variables> ChatTemplates::variables_of_case(std::string_view json)
     return Error{ErrorCode::invalid_argument, "case: must be an object"};
   }
   const auto& members = all.as<jinja::DictObject>();
-  auto& dict = variables.dict().as<jinja::DictObject>();
-  const auto own = [&](std::string_view name) {
-    return Value(Kind::string,
-                 new jinja::StringObject(variables.heap(), jinja::Text(std::string(name), Origin::author)));
-  };
   for (const char* name : {"messages", "tools", "documents"}) {
     const Value* given = members.get(name);
-    dict.set(own(name), given != nullptr ? *given : Value::none());
+    variables.set(name, given != nullptr ? *given : Value::none());
   }
   const Value* prompt = members.get("add_generation_prompt");
   variables.set("add_generation_prompt", prompt == nullptr || truthy(*prompt));
   if (const Value* extra = members.get("extra"); extra != nullptr && extra->is(Kind::dict)) {
     for (const auto& [key, value] : extra->as<jinja::DictObject>().entries) {
-      dict.set(key, value);
+      variables.set(key.text().view(), value);
     }
   }
   if (const Value* messages = variables.find("messages"); messages->is(Kind::list)) {
@@ -256,7 +256,7 @@ Result<std::vector<std::int32_t>> ChatTemplates::encode(const Tokenizer& tokeniz
     if (broken) {
       return Error{ErrorCode::unsupported, message + "; send plain text instead"};
     }
-    return Error{ErrorCode::invalid_argument, entry == nullptr || failure->line == 0 ? failure->message : message};
+    return Error{ErrorCode::invalid_argument, message};
   }
   return encode_rendered(tokenizer, std::get<jinja::Text>(rendered));
 }

@@ -163,5 +163,50 @@ TEST(Injection, NoTextOfAUserBecomesAControlToken) {
   std::cout << rendered << " prompts through " << templates_used << " templates\n";
 }
 
+/// Ways on which a text leaves a template as a name, a key, a separator or a format.
+constexpr const char* kDetours[] = {
+    "{{ dict(**d) }}",
+    "{{ dict(a=1, **d)|list }}",
+    "{{ namespace(**d) }}",
+    "{{ namespace(d) }}",
+    "{% macro m() %}{{ kwargs }}{{ kwargs|first }}{% endmacro %}{{ m(**d) }}",
+    "{% macro m() %}{{ varargs }}{% endmacro %}{{ m(*d) }}",
+    "{% macro m() %}{{ caller(**d) }}{% endmacro %}{% call m() %}{{ kwargs }}{% endcall %}",
+    "{{ '%s'|format(d) }}{{ '%r' % d }}{{ '%a' % x }}",
+    "{{ ('%(' ~ x ~ ')s')|format(**d) }}{{ x.format() }}{{ x % () }}",
+    "{{ '{0[k]}{1!r:>40}{1:{2}}'.format({'k': x}, x, '>30') }}{{ '{k}'.format_map({'k': x}) }}",
+    "{{ [1, d]|tojson(separators=(x, x)) }}{{ d|tojson(indent=x) }}",
+    "{{ d|tojson(sort_keys=true) }}{{ d|dictsort }}{{ d|items|list }}{{ d.keys() }}{{ d|pprint }}",
+    "{{ [1, 2]|join(x) }}{{ x.join('ab') }}{{ 'a'|indent(x) }}{{ 'b'.center(40, '<') }}{{ 'ab'.replace('b', x) }}",
+    "{{ [d]|groupby(x) }}{{ [d]|map(attribute=x)|list }}{{ [d]|sum(attribute=x, start='')|default('') }}",
+    "{{ cycler(x).next() }}{% set j = joiner(x) %}{{ j() }}{{ j() }}{{ strftime_now(x) }}",
+    "{{ x|upper|lower }}{{ x|title }}{{ x[::-1][::-1] }}{{ x|list }}{{ x.partition('E') }}{{ x|escape }}{{ x|urlencode "
+    "}}",
+    "{{ x|truncate(8, true, x) }}{{ ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' ~ x)|truncate(20, true, x, 0) }}",
+};
+
+TEST(Injection, NamesAndKeysStayTheUsers) {
+  int rendered = 0;
+  for (const char* source : kDetours) {
+    ChatFiles files;
+    files.templates.push_back({"default", source, "here"});
+    ChatInput input;
+    input.messages = "[]";
+    input.variables = R"({"d":{"<|END|>":"<|END|>"},"x":"<|END|>"})";
+    const auto result = ChatTemplates(files).render(input, {});
+    const auto* text = std::get_if<jinja::Text>(&result);
+    if (text == nullptr) {
+      continue;
+    }
+    ++rendered;
+    text->each_run([&](std::string_view run, jinja::Origin origin) {
+      if (origin == jinja::Origin::author) {
+        EXPECT_EQ(run.find("|"), std::string_view::npos) << source << "\n" << text->view();
+      }
+    });
+  }
+  EXPECT_GE(rendered, 12);
+}
+
 }  // namespace
 }  // namespace llorch

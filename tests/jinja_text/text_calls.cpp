@@ -46,7 +46,7 @@ class Calls {
         }
         Value out = runtime_.dict();
         for (const auto& [key, item] : dict.entries) {
-          out.as<DictObject>().set(decode(key), decode(item));
+          out.as<DictObject>().set(runtime_, decode(key), decode(item));
         }
         return out;
       }
@@ -136,7 +136,7 @@ class Calls {
     if (tag == "dict") {
       Value dict = runtime_.dict();
       for (const Value& entry : v->items()) {
-        dict.as<DictObject>().set(decode(entry.items()[0]), decode(entry.items()[1]));
+        dict.as<DictObject>().set(runtime_, decode(entry.items()[0]), decode(entry.items()[1]));
       }
       return dict;
     }
@@ -154,7 +154,7 @@ class Calls {
     }
     if (const Value* named = line.get("kw")) {
       for (const auto& [key, value] : named->as<DictObject>().entries) {
-        out.named.emplace_back(std::string(key.text().view()), decode(value));
+        out.named.emplace_back(key, decode(value));
       }
     }
     return out;
@@ -166,8 +166,8 @@ class Calls {
       style.indent = decode(*indent);
     }
     if (const Value* separators = line.get("separators")) {
-      style.item_separator = std::string(separators->items()[0].text().view());
-      style.key_separator = std::string(separators->items()[1].text().view());
+      style.item_separator = separators->items()[0].text();
+      style.key_separator = separators->items()[1].text();
     }
     const auto flag = [&](const char* name) { return line.get(name) != nullptr && truthy(*line.get(name)); };
     style.sort_keys = flag("sort_keys");
@@ -201,7 +201,7 @@ std::string answer(const std::string& line) {
   Runtime report(Limits{100'000'000, std::size_t{1} << 30U}, std::chrono::local_seconds());  // the other may be spent
   Value out = report.dict();
   const auto set = [&](const char* key, Value value) {
-    out.as<DictObject>().set(report.string(key, Origin::author), std::move(value));
+    out.as<DictObject>().set(report, report.string(key, Origin::author), std::move(value));
   };
   try {
     const auto parsed = from_json(runtime.heap(), line, Origin::input, "line");
