@@ -1,3 +1,4 @@
+// On the way of a model's files into a checkpoint: the chat templates in them, and the texts of special tokens.
 #include "checkpoint/chat_files.h"
 
 #include <algorithm>
@@ -160,11 +161,17 @@ Result<ChatFiles> hf_chat_files(const std::string& directory) {
   if (const std::string folder = directory + "/additional_chat_templates"; exists(folder)) {
     LL_TRY(add_additional(files, folder));
   }
+  const bool in_files = !files.templates.empty();  // they replace those of a config all together
+  ChatFiles configured;
   for (const char* name : {"/tokenizer_config.json", "/chat_template.json"}) {
     if (const std::string path = directory + name; exists(path)) {
-      LL_TRY(add_config(files, path));
+      LL_TRY(add_config(configured, path));
     }
   }
+  if (!in_files) {
+    files.templates = std::move(configured.templates);
+  }
+  files.token_texts = std::move(configured.token_texts);
   return files;
 }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include <algorithm>
 
 #include "tokenizer/tokenizer.h"
@@ -42,6 +45,24 @@ std::string rendered(const ChatTemplates& templates, const ChatInput& input) {
     return "failed: " + failure->message;
   }
   return std::string(std::get<jinja::Text>(result).view());
+}
+
+TEST(Chat, TemplatesInFilesReplaceThoseOfAConfig) {
+  const std::string folder = ::testing::TempDir() + "llorch_chat_files";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/tokenizer_config.json")
+      << R"({"bos_token":"<s>","chat_template":[{"name":"default","template":"a"},{"name":"rag","template":"b"}]})";
+  std::filesystem::remove(folder + "/chat_template.jinja");
+  const auto configured = hf_chat_files(folder);
+  ASSERT_TRUE(configured.ok()) << configured.error().message;
+  EXPECT_EQ(configured->templates.size(), 2U);
+  std::ofstream(folder + "/chat_template.jinja") << "c";
+  const auto files = hf_chat_files(folder);
+  ASSERT_TRUE(files.ok()) << files.error().message;
+  ASSERT_EQ(files->templates.size(), 1U);
+  EXPECT_EQ(files->find("default")->text, "c");
+  EXPECT_EQ(files->token_texts.size(), 1U);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Chat, ControlTokensFromTheTemplateAlone) {
