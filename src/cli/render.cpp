@@ -104,13 +104,28 @@ std::string member(const Json& object, const char* name) {
   return found == object.end() || found->is_null() ? "" : dump_json(*found);
 }
 
-/// {"messages", "tools", "documents", "add_generation_prompt", "extra"}; other keys are for others.
+/// A list of tools as JSON; "" where it is absent or, as the server takes it, empty.
+Result<std::string> tools_of(const Json& tools, const std::string& where) {
+  if (tools.is_null() || (tools.is_array() && tools.empty())) {
+    return std::string();
+  }
+  if (!tools.is_array()) {
+    return errorf(ErrorCode::invalid_argument, "{}: tools must be a list", where);
+  }
+  return dump_json(tools);
+}
+
+/// {"messages", "tools", "documents", "add_generation_prompt", "extra"}, or a request of the server with
+/// "chat_template" and "chat_template_kwargs"; other keys are for others.
 Result<ChatInput> input_of(const Json& line) {
   ChatInput input;
   input.messages = line.contains("messages") ? member(line, "messages") : "[]";
-  input.tools = member(line, "tools");
+  LL_ASSIGN(input.tools, tools_of(line.contains("tools") ? line["tools"] : Json(), "messages"));
   input.documents = member(line, "documents");
-  input.variables = member(line, "extra");
+  input.variables = member(line, line.contains("chat_template_kwargs") ? "chat_template_kwargs" : "extra");
+  if (const auto found = line.find("chat_template"); found != line.end() && found->is_string()) {
+    input.template_name = found->get<std::string>();
+  }
   if (const auto found = line.find("add_generation_prompt"); found != line.end()) {
     if (!found->is_boolean()) {
       return Error{ErrorCode::invalid_argument, "add_generation_prompt must be true or false"};
@@ -203,9 +218,13 @@ Result<ChatInput> read_input(const RenderArgs& args) {
     }
   }
   if (!args.tools_file.empty()) {
-    LL_ASSIGN(input.tools, read_file(args.tools_file));
+    LL_ASSIGN(const std::string json, read_file(args.tools_file));
+    LL_ASSIGN(const Json parsed, parse_ordered_json(json, args.tools_file));
+    LL_ASSIGN(input.tools, tools_of(parsed, args.tools_file));
   }
-  input.template_name = args.name;
+  if (!args.name.empty()) {
+    input.template_name = args.name;
+  }
   input.add_generation_prompt = input.add_generation_prompt && !args.no_prompt;
   return input;
 }
@@ -234,7 +253,28 @@ Status render_one(const Source& source, const RenderArgs& args, std::chrono::loc
   return {};
 }
 
+/// Options that would be ignored together are refused.
+Status check_options(const RenderArgs& args) {
+  const bool has_text = args.text_given->count() > 0;
+  const std::pair<bool, const char*> refused[] = {
+      {args.jsonl && (has_text || !args.system.empty()), "--jsonl reads its messages from standard input: no TEXT"},
+      {args.jsonl && !args.messages_file.empty(), "--jsonl reads its messages from standard input: no --messages"},
+      {args.jsonl && !args.tools_file.empty(), "with --jsonl each line brings its tools: no --tools"},
+      {args.jsonl && args.as_json, "--jsonl prints JSON as it is: no --json"},
+      {args.jsonl && args.no_prompt, "with --jsonl a line says add_generation_prompt: no --no-generation-prompt"},
+      {has_text && !args.messages_file.empty(), "TEXT and --messages are two sources of messages: give one"},
+      {!has_text && !args.system.empty(), "--system goes with TEXT"},
+  };
+  for (const auto& [given, message] : refused) {
+    if (given) {
+      return Error{ErrorCode::invalid_argument, message};
+    }
+  }
+  return {};
+}
+
 Status render(const RenderArgs& args) {
+  LL_TRY(check_options(args));
   LL_ASSIGN(const std::chrono::local_seconds now, parse_time(args.now));
   LL_ASSIGN(const Source source, open_source(args));
   if (!args.jsonl) {
@@ -267,9 +307,10 @@ Verb add_render(CLI::App& root) {
   app->add_option("--now", args->now, "the time that strftime_now sees: 2026-01-15T12:34:56");
   app->add_flag("--no-generation-prompt", args->no_prompt, "does not open the assistant's turn");
   app->add_flag("--json", args->as_json, R"(prints {"rendered","ids"})");
-  app->add_flag("--jsonl", args->jsonl,
-                R"(a line {"messages","tools","documents","add_generation_prompt","extra"} in, {"rendered"} or )"
-                R"({"error"} out; a case that fails is no failure of the program)");
+  app->add_flag(
+      "--jsonl", args->jsonl,
+      R"(a line {"messages","tools","documents","add_generation_prompt","extra","template"} in, the last a )"
+      R"(template in place of the model's; {"rendered"} or {"error"} out; a case that fails is no failure of the program)");
   return {app, [args] { return finish(render(*args)); }};
 }
 
