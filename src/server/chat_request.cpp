@@ -1,3 +1,5 @@
+// From the body's messages to what a template is rendered with: contents and tool calls in the forms that templates
+// know.
 #include "server/chat_request.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The first stop of a request's body: JSON to typed fields, and faults to the answer of status 400.
 #include "server/fields.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Bodies of the endpoints without an engine: read before, written after the tokenizer has done the work.
 #include "server/text_requests.h"
 
 #include <fmt/format.h>
