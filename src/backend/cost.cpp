@@ -29,7 +29,7 @@ struct Counter {
     return c;
   }
   Cost operator()(const NormOp& op) const {
-    const std::int64_t values = n() * width(op.in);
+    const std::int64_t values = n() * (op.width > 0 ? op.width : width(op.in));
     return {2 * values * kFloat + bytes_of(op.weight) + bytes_of(op.bias), 4 * values};
   }
   Cost product(WeightId weight, WeightId bias, std::int64_t m, bool accumulate) const {
@@ -65,8 +65,34 @@ struct Counter {
     const std::int64_t q = std::int64_t{2} * op.n_heads * op.head_dim;
     return {(keys * kv + n() * q) * kFloat, seen * op.n_heads * (4 * op.head_dim + 3)};
   }
+  Cost operator()(const HeadsLinearOp& op) const {
+    const WeightDecl& w = decl(op.weight);
+    const std::int64_t rows = std::int64_t{op.n_heads} * op.rows;
+    const std::int64_t inputs = op.in.step == 0 ? w.cols : op.n_heads * w.cols;
+    return {rows * row_bytes[static_cast<std::size_t>(op.weight)] + n() * (inputs + rows) * kFloat,
+            2 * n() * rows * w.cols};
+  }
+  Cost operator()(const RouteOp& op) const {
+    return {n() * (op.moe.n_experts + 2 * op.moe.n_used) * kFloat,
+            n() * op.moe.n_experts * (3 + std::int64_t{op.moe.n_used})};
+  }
+  /// As if no two tokens of the batch shared an expert, up to all of them.
+  Cost operator()(const ExpertsOp& op) const {
+    const std::int64_t picks = n() * op.n_used;
+    const std::int64_t touched = std::min<std::int64_t>(picks, op.n_experts);
+    Cost c{};
+    for (const ExpertsOp::Part& part : {op.gate, op.up, op.down}) {
+      const std::int64_t cols = decl(part.weight).cols;
+      c.bytes += touched * part.rows * row_bytes[static_cast<std::size_t>(part.weight)];
+      c.bytes += picks * (cols + part.rows) * kFloat;
+      c.flops += 2 * picks * part.rows * cols;
+    }
+    c.bytes += picks * (3 * op.gate.rows + op.down.rows) * kFloat;
+    c.flops += picks * (5 * op.gate.rows + 2 * op.down.rows);
+    return c;
+  }
   Cost operator()(const GateOp& op) const {
-    const std::int64_t values = n() * width(Slot::gate);
+    const std::int64_t values = n() * (op.width > 0 ? op.width : width(Slot::gate));
     return {values * kFloat * (op.gated ? 3 : 2), values * (op.gated ? 5 : 4)};
   }
   Cost operator()(const AddOp& op) const {

@@ -61,14 +61,18 @@ inline constexpr std::size_t kScratchBytes = std::size_t{1} << 20;
 /// y[i, r] = W[r] . x[row(i)] + bias[r], then y = y, or y_old + scale * y when accumulating, or scale * y with the cap.
 struct Matmul {
   const MatrixView* w = nullptr;         // [rows, cols]
-  const float* x = nullptr;              // [*, cols], row i of the product reads x + (x_rows ? x_rows[i] : i) * cols
+  const float* x = nullptr;              // row i of the product reads x + (x_rows ? x_rows[i] : i) * x_step()
   const std::int32_t* x_rows = nullptr;  // nullptr: 0, 1, 2, ...
   int m = 0;                             // rows of the product
-  float* y = nullptr;                    // [m, w->rows]
+  float* y = nullptr;                    // row i is at y + i * y_step()
   const float* bias = nullptr;           // [w->rows] or nullptr
   bool accumulate = false;
   float scale = 1.0F;
-  float softcap = 0;  // > 0: y = softcap * tanh(y / softcap), last
+  float softcap = 0;          // > 0: y = softcap * tanh(y / softcap), last
+  std::int64_t x_stride = 0;  // floats between rows of x and of y; 0: they lie side by side
+  std::int64_t y_stride = 0;
+  std::int64_t x_step() const { return x_stride > 0 ? x_stride : w->cols; }
+  std::int64_t y_step() const { return y_stride > 0 ? y_stride : w->rows; }
 };
 
 struct OpTable {
@@ -76,12 +80,14 @@ struct OpTable {
   bool deterministic = true;
   void (*embed)(const EmbedOp&, const Work&) = nullptr;
   void (*norm)(const NormOp&, const Work&) = nullptr;
-  void (*matmul)(const Matmul&, const Work&) = nullptr;       // LinearOp and LogitsOp
+  void (*matmul)(const Matmul&, const Work&) = nullptr;       // every product
   void (*matmul_many)(const Matmul&, const Work&) = nullptr;  // instead of matmul from many_rows rows on; may be absent
   int many_rows = 0;
   void (*rope_store)(const RopeStoreOp&, int layer, const Work&) = nullptr;
   void (*attend)(const AttendOp&, int layer, const Work&) = nullptr;
-  void (*gate)(const GateOp&, const Work&) = nullptr;
+  /// gate[i] from gate[i] and up[i] for i < n; the threads share them out.
+  void (*gate)(const GateOp&, float* gate, const float* up, std::int64_t n, const Work&) = nullptr;
+  void (*route)(const RouteOp&, const Work&) = nullptr;
   void (*add)(const AddOp&, const Work&) = nullptr;
   /// True when matmul has a kernel for this format with 8-bit activations (used when Work::activations is q8).
   bool (*has_q8)(DType) = nullptr;

@@ -73,8 +73,11 @@ class EntryReader {
       return error("dtype is missing or not a string");
     }
     const auto& name = dtype->get_ref<const std::string&>();
+    if (name == "U8") {
+      return &format_of(DType::u8);  // parts of a format, not weights
+    }
     if (name != "F32" && name != "F16" && name != "BF16") {
-      return error("dtype {} is not supported, only F32, F16 and BF16 are", printable(name));
+      return error("dtype {} is not supported, only F32, F16, BF16 and U8 are", printable(name));
     }
     return find_format(std::string_view(name));
   }

@@ -80,7 +80,7 @@ Result<std::vector<std::int32_t>> chat_ids(const LoadedModel& model, const std::
 }
 
 Answerer::Answerer(LoadedModel& model, const SamplingArgs& args, Show show)
-    : engine_(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv_blocks, engine_options(model)),
+    : engine_(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv, engine_options(model)),
       args_(&args),
       show_(show),
       seed_(seed_of(args)) {}

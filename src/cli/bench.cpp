@@ -68,7 +68,7 @@ double median(std::vector<double> values) {
 class Runner {
  public:
   Runner(LoadedModel& model, const BenchArgs& args, Recorder& recorder)
-      : sequence_(*model.backend, model.plan.n_kv_groups, std::min(model.context, model.kv_blocks * kKvBlock)),
+      : sequence_(*model.backend, model.kv, model.context),
         args_(&args),
         recorder_(&recorder),
         vocab_(model.plan.spec.vocab),

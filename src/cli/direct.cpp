@@ -1,6 +1,7 @@
 // One sequence on a backend; direct.h says what it promises.
 #include "cli/direct.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -8,12 +9,15 @@
 
 namespace llorch::cli {
 
-DirectSequence::DirectSequence(Backend& backend, int n_kv_groups, int context)
-    : backend_(&backend),
-      context_(context),
-      block_table_(static_cast<std::size_t>((context + kKvBlock - 1) / kKvBlock)),
-      groups_(static_cast<std::size_t>(n_kv_groups)) {
-  std::iota(block_table_.begin(), block_table_.end(), 0);
+DirectSequence::DirectSequence(Backend& backend, const KvLayout& kv, int context)
+    : backend_(&backend), context_(kv.most_tokens(context)), kv_slots_(kv.windows.size()), groups_(kv.windows.size()) {
+  for (int group = 0; group < kv.n_groups(); ++group) {
+    const int ring = std::max(1, kv.blocks_for(group, context_));
+    std::vector<std::int32_t>& table = block_tables_.emplace_back();
+    for (int block = 0; block * kKvBlock < context_; ++block) {
+      table.push_back(block % ring);
+    }
+  }
 }
 
 Status DirectSequence::append(std::span<const std::int32_t> tokens, int vocab, std::span<float> logits) {
@@ -27,9 +31,13 @@ Status DirectSequence::append(std::span<const std::int32_t> tokens, int vocab, s
   std::iota(positions_.begin(), positions_.end(), length_);
   output_rows_.resize(static_cast<std::size_t>(n_outputs));
   std::iota(output_rows_.begin(), output_rows_.end(), n_tokens - n_outputs);
-  // Block b holds positions [b * kKvBlock, (b + 1) * kKvBlock), so a token's slot is its position.
-  for (KvGroup& group : groups_) {
-    group = {positions_, block_table_, static_cast<int>(block_table_.size())};
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const std::vector<std::int32_t>& table = block_tables_[g];
+    kv_slots_[g].clear();
+    for (const std::int32_t p : positions_) {
+      kv_slots_[g].push_back(table[static_cast<std::size_t>(p / kKvBlock)] * kKvBlock + p % kKvBlock);
+    }
+    groups_[g] = {kv_slots_[g], table, static_cast<int>(table.size())};
   }
   const std::array<std::int32_t, 2> seq_starts = {0, n_tokens};
   const std::array<std::int32_t, 1> kv_lens = {length_ + n_tokens};

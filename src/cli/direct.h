@@ -7,14 +7,16 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/kv_layout.h"
 #include "base/result.h"
 
 namespace llorch::cli {
 
 class DirectSequence {
  public:
-  /// `backend` is loaded with at least ceil(context / kKvBlock) blocks in each group, and must outlive this.
-  DirectSequence(Backend& backend, int n_kv_groups, int context);
+  /// `backend` is loaded with the blocks of `kv`, and must outlive this. The sequence holds up to `context` tokens, or
+  /// as many as the blocks allow; no batch has more than kv.chunk.
+  DirectSequence(Backend& backend, const KvLayout& kv, int context);
 
   int length() const { return length_; }
   /// Forgets all tokens.
@@ -27,7 +29,8 @@ class DirectSequence {
   Backend* backend_;
   int context_;
   int length_ = 0;
-  std::vector<std::int32_t> block_table_;
+  std::vector<std::vector<std::int32_t>> block_tables_;  // [n_kv_groups]
+  std::vector<std::vector<std::int32_t>> kv_slots_;      // [n_kv_groups]
   std::vector<KvGroup> groups_;
   std::vector<std::int32_t> positions_;
   std::vector<std::int32_t> output_rows_;

@@ -32,7 +32,7 @@ Status io_error(const std::string& path) {
 /// Runs `ids` chunk by chunk and appends each chunk's rows to `file`.
 Status write_logits(LoadedModel& model, std::span<const std::int32_t> ids, const LogitsArgs& args, std::FILE* file) {
   const int vocab = model.plan.spec.vocab;
-  DirectSequence sequence(*model.backend, model.plan.n_kv_groups, std::min(model.context, model.kv_blocks * kKvBlock));
+  DirectSequence sequence(*model.backend, model.kv, model.context);
   std::vector<float> rows;  // [tokens of the chunk, vocab]
   while (!ids.empty()) {
     const auto n = std::min(ids.size(), static_cast<std::size_t>(args.chunk));

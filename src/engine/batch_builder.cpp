@@ -5,40 +5,49 @@
 namespace llorch {
 
 void BatchBuilder::clear() {
-  for (auto* list : {&tokens_, &positions_, &kv_lens_, &output_rows_, &kv_slots_, &block_table_}) {
+  for (auto* list : {&tokens_, &positions_, &kv_lens_, &output_rows_}) {
     list->clear();
   }
   seq_starts_.assign(1, 0);
-  seq_blocks_.clear();
+  sequences_.clear();
 }
 
 void BatchBuilder::add(const Sequence& sequence, int n) {
   for (int p = sequence.n_stored; p < sequence.n_stored + n; ++p) {
     tokens_.push_back(sequence.tokens()[static_cast<std::size_t>(p)]);
     positions_.push_back(p);
-    kv_slots_.push_back(sequence.blocks[static_cast<std::size_t>(p / kKvBlock)] * kKvBlock + p % kKvBlock);
   }
   seq_starts_.push_back(n_tokens());
   kv_lens_.push_back(sequence.n_stored + n);
-  seq_blocks_.push_back(&sequence.blocks);
+  sequences_.push_back(&sequence);
   if (sequence.n_stored + n == sequence.n_tokens()) {
     output_rows_.push_back(n_tokens() - 1);
   }
 }
 
 Batch BatchBuilder::batch() {
-  std::size_t max_blocks = 0;
-  for (const auto* blocks : seq_blocks_) {
-    max_blocks = std::max(max_blocks, blocks->size());
+  const std::size_t n_groups = sequences_.empty() ? 0 : sequences_.front()->blocks.size();
+  const int longest = kv_lens_.empty() ? 0 : *std::max_element(kv_lens_.begin(), kv_lens_.end());
+  const int max_blocks = (longest + kKvBlock - 1) / kKvBlock;
+  kv_slots_.resize(n_groups);
+  block_tables_.resize(n_groups);
+  groups_.clear();
+  for (std::size_t g = 0; g < n_groups; ++g) {
+    block_tables_[g].clear();
+    kv_slots_[g].clear();
+    for (std::size_t s = 0; s < sequences_.size(); ++s) {
+      const std::vector<std::int32_t>& ring = sequences_[s]->blocks[g];
+      for (std::size_t i = 0; i < static_cast<std::size_t>(max_blocks); ++i) {
+        block_tables_[g].push_back(ring[i % ring.size()]);
+      }
+      for (int t = seq_starts_[s]; t < seq_starts_[s + 1]; ++t) {
+        const int p = positions_[static_cast<std::size_t>(t)];
+        const std::int32_t block = ring[static_cast<std::size_t>(p / kKvBlock) % ring.size()];
+        kv_slots_[g].push_back(block * kKvBlock + p % kKvBlock);
+      }
+    }
+    groups_.push_back({.kv_slots = kv_slots_[g], .block_table = block_tables_[g], .max_blocks = max_blocks});
   }
-  block_table_.assign(max_blocks * seq_blocks_.size(), 0);
-  for (std::size_t s = 0; s < seq_blocks_.size(); ++s) {
-    std::copy(seq_blocks_[s]->begin(), seq_blocks_[s]->end(),
-              block_table_.begin() + static_cast<std::ptrdiff_t>(s * max_blocks));
-  }
-  // Every group keeps all positions today, so one table serves them all.
-  groups_.assign(static_cast<std::size_t>(n_kv_groups_),
-                 {.kv_slots = kv_slots_, .block_table = block_table_, .max_blocks = static_cast<int>(max_blocks)});
   return {.tokens = tokens_,
           .positions = positions_,
           .seq_starts = seq_starts_,

@@ -11,7 +11,6 @@ namespace llorch {
 
 class BatchBuilder {
  public:
-  explicit BatchBuilder(int n_kv_groups) : n_kv_groups_(n_kv_groups) {}
   void clear();
   /// Adds the next `n` tokens of a sequence; the last one gets an output row when it is the sequence's last.
   void add(const Sequence& sequence, int n);
@@ -20,9 +19,9 @@ class BatchBuilder {
   Batch batch();
 
  private:
-  int n_kv_groups_;
-  std::vector<std::int32_t> tokens_, positions_, seq_starts_ = {0}, kv_lens_, output_rows_, kv_slots_, block_table_;
-  std::vector<const std::vector<std::int32_t>*> seq_blocks_;
+  std::vector<std::int32_t> tokens_, positions_, seq_starts_ = {0}, kv_lens_, output_rows_;
+  std::vector<const Sequence*> sequences_;
+  std::vector<std::vector<std::int32_t>> kv_slots_, block_tables_;  // [n_kv_groups]
   std::vector<KvGroup> groups_;
 };
 

@@ -14,14 +14,15 @@ namespace llorch {
 using SequencePtr = std::unique_ptr<Sequence>;
 
 struct Engine::Impl {
-  Impl(Backend& b, const Tokenizer& t, int v, int kv_blocks, const EngineOptions& o)
-      : backend(b), tokenizer(t), vocab(v), options(o), pool(kv_blocks), builder(o.n_kv_groups) {}
+  Impl(Backend& b, const Tokenizer& t, int v, const KvLayout& k, const EngineOptions& o)
+      : backend(b), tokenizer(t), vocab(v), kv(k), options(o), pools(k.n_blocks.begin(), k.n_blocks.end()) {}
 
   Backend& backend;
   const Tokenizer& tokenizer;
   int vocab;
+  KvLayout kv;
   EngineOptions options;
-  KvPool pool;
+  std::vector<KvPool> pools;  // [n_kv_groups]
   BatchBuilder builder;
   std::deque<SequencePtr> waiting;
   std::deque<SequencePtr> running;
@@ -38,6 +39,9 @@ struct Engine::Impl {
     const auto is_it = [&id](const SequencePtr& s) { return s->id() == id; };
     return std::any_of(waiting.begin(), waiting.end(), is_it) || std::any_of(running.begin(), running.end(), is_it);
   }
+  /// The first KV group that has no room for the whole of a sequence: of its free blocks, or of all. -1: none.
+  int group_without_room(const Sequence& sequence, bool free_ones) const;
+  void give_back(Sequence& sequence);
   void admit();
   std::vector<Share> schedule() const;
   void release(Sequence& sequence);
@@ -46,8 +50,9 @@ struct Engine::Impl {
   void commit(const std::vector<Share>& shares, const std::vector<std::int32_t>& sampled);
 };
 
-Engine::Engine(Backend& backend, const Tokenizer& tokenizer, int vocab, int kv_blocks, const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(backend, tokenizer, vocab, kv_blocks, options)) {}
+Engine::Engine(Backend& backend, const Tokenizer& tokenizer, int vocab, const KvLayout& kv,
+               const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(backend, tokenizer, vocab, kv, options)) {}
 
 Engine::~Engine() = default;
 
@@ -77,10 +82,10 @@ Status Engine::add(Request request, std::shared_ptr<Sink> sink) {
   const int max_tokens = request.max_tokens > 0 ? std::min(request.max_tokens, context) : context;
   auto sequence =
       std::make_unique<Sequence>(std::move(request), std::move(sink), impl_->tokenizer, max_tokens, context);
-  const int blocks = KvPool::blocks_for(sequence->max_kv_tokens());
-  if (blocks > impl_->pool.total()) {
+  if (const int group = impl_->group_without_room(*sequence, false); group >= 0) {
     return errorf(ErrorCode::invalid_argument, "the request may need {} KV blocks of {} tokens, the cache has {}",
-                  blocks, kKvBlock, impl_->pool.total());
+                  impl_->kv.blocks_for(group, sequence->max_kv_tokens()), kKvBlock,
+                  impl_->pools[static_cast<std::size_t>(group)].total());
   }
   impl_->waiting.push_back(std::move(sequence));
   return {};
@@ -92,7 +97,7 @@ bool Engine::cancel(const std::string& id, Error why) {
     if (found == list.end()) {
       return false;
     }
-    impl_->pool.give_back((*found)->blocks);
+    impl_->give_back(**found);
     (*found)->fail(why);
     list.erase(found);
     return true;
@@ -108,15 +113,34 @@ void Engine::cancel_all(const Error& why) {
   }
 }
 
+int Engine::Impl::group_without_room(const Sequence& sequence, bool free_ones) const {
+  for (int group = 0; group < kv.n_groups(); ++group) {
+    const KvPool& pool = pools[static_cast<std::size_t>(group)];
+    const int blocks = kv.blocks_for(group, sequence.max_kv_tokens());
+    if (free_ones ? !pool.can_take(blocks) : blocks > pool.total()) {
+      return group;
+    }
+  }
+  return -1;
+}
+
+void Engine::Impl::give_back(Sequence& sequence) {
+  for (std::size_t group = 0; group < sequence.blocks.size(); ++group) {
+    pools[group].give_back(sequence.blocks[group]);
+  }
+}
+
 /// Requests start in the order of their arrival, each with every KV block that it may need.
 void Engine::Impl::admit() {
   while (!waiting.empty() && static_cast<int>(running.size()) < options.max_sequences) {
     Sequence& next = *waiting.front();
-    const int blocks = KvPool::blocks_for(next.max_kv_tokens());
-    if (!pool.can_take(blocks)) {
+    if (group_without_room(next, true) >= 0) {
       return;
     }
-    next.blocks = pool.take(blocks);
+    next.blocks.clear();
+    for (int group = 0; group < kv.n_groups(); ++group) {
+      next.blocks.push_back(pools[static_cast<std::size_t>(group)].take(kv.blocks_for(group, next.max_kv_tokens())));
+    }
     next.admitted();
     running.push_back(std::move(waiting.front()));
     waiting.pop_front();
@@ -126,7 +150,7 @@ void Engine::Impl::admit() {
 /// Everything that decodes gets its one token; prompts share what is left of the step's budget, oldest first.
 std::vector<Engine::Impl::Share> Engine::Impl::schedule() const {
   std::vector<Share> shares;
-  int budget = std::max(options.prefill_chunk, static_cast<int>(running.size()));
+  int budget = std::max(kv.chunk, static_cast<int>(running.size()));
   for (const SequencePtr& s : running) {
     if (s->n_tokens() - s->n_stored == 1) {
       shares.push_back({s.get(), 1});
@@ -136,7 +160,7 @@ std::vector<Engine::Impl::Share> Engine::Impl::schedule() const {
   for (const SequencePtr& s : running) {
     const int left = s->n_tokens() - s->n_stored;
     if (left > 1 && budget > 0) {
-      shares.push_back({s.get(), std::min(left, budget)});
+      shares.push_back({s.get(), std::min({left, budget, kv.chunk})});
       budget -= shares.back().n;
     }
   }
@@ -190,7 +214,7 @@ void Engine::Impl::report(const std::vector<Share>& shares, Sequence::Clock::tim
 }
 
 void Engine::Impl::release(Sequence& sequence) {
-  pool.give_back(sequence.blocks);
+  give_back(sequence);
   std::erase_if(running, [&sequence](const SequencePtr& s) { return s.get() == &sequence; });
 }
 
@@ -222,12 +246,15 @@ void Engine::Impl::commit(const std::vector<Share>& shares, const std::vector<st
 }
 
 EngineStats Engine::stats() const {
-  return {.running = static_cast<int>(impl_->running.size()),
-          .waiting = static_cast<int>(impl_->waiting.size()),
-          .kv_blocks_used = impl_->pool.used(),
-          .kv_blocks_total = impl_->pool.total(),
-          .tokens_generated = impl_->tokens_generated,
-          .steps = impl_->steps};
+  EngineStats stats{.running = static_cast<int>(impl_->running.size()),
+                    .waiting = static_cast<int>(impl_->waiting.size()),
+                    .tokens_generated = impl_->tokens_generated,
+                    .steps = impl_->steps};
+  for (const KvPool& pool : impl_->pools) {
+    stats.kv_blocks_used += pool.used();
+    stats.kv_blocks_total += pool.total();
+  }
+  return stats;
 }
 
 }  // namespace llorch

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/kv_layout.h"
 #include "base/result.h"
 #include "engine/request.h"
 #include "tokenizer/tokenizer.h"
@@ -14,16 +15,14 @@
 namespace llorch {
 
 struct EngineOptions {
-  int context = 0;          // tokens a sequence may hold
-  int max_sequences = 8;    // running at once; more wait in the order of their arrival
-  int prefill_chunk = 256;  // prompt tokens of one step
-  int n_kv_groups = 1;      // Plan::n_kv_groups
+  int context = 0;        // tokens a sequence may hold
+  int max_sequences = 8;  // running at once; more wait in the order of their arrival
 };
 
 struct EngineStats {
   int running = 0;
   int waiting = 0;
-  int kv_blocks_used = 0;
+  int kv_blocks_used = 0;  // of all KV groups
   int kv_blocks_total = 0;
   std::uint64_t tokens_generated = 0;
   std::uint64_t steps = 0;
@@ -32,8 +31,9 @@ struct EngineStats {
 /// One thread calls an engine; sinks are called on it, from within step(), add() and cancel().
 class Engine {
  public:
-  /// `backend` is loaded already, with at least `kv_blocks` blocks; both must outlive the engine.
-  Engine(Backend& backend, const Tokenizer& tokenizer, int vocab, int kv_blocks, const EngineOptions& options);
+  /// `backend` is loaded already, with the blocks of `kv`, whose chunk is also the prompt tokens of one step; both must
+  /// outlive the engine.
+  Engine(Backend& backend, const Tokenizer& tokenizer, int vocab, const KvLayout& kv, const EngineOptions& options);
   ~Engine();
 
   /// Queues a request. Refused (and the sink not called): an empty prompt, ids outside the vocabulary, a prompt longer

@@ -105,7 +105,11 @@ class Collect : public Sink {
 class EngineTest : public ::testing::Test {
  protected:
   Engine make(int max_sequences = 4, int kv_blocks = 64) {
-    return {backend, tokenizer, 32, kv_blocks, {.context = 64, .max_sequences = max_sequences, .prefill_chunk = 8}};
+    return {backend,
+            tokenizer,
+            32,
+            {.windows = {0}, .n_blocks = {kv_blocks}, .chunk = 8},
+            {.context = 64, .max_sequences = max_sequences}};
   }
   static Request request(std::string id, std::vector<std::int32_t> prompt, int max_tokens = 0) {
     return {.id = std::move(id), .prompt = std::move(prompt), .max_tokens = max_tokens};

@@ -1,11 +1,10 @@
-// KvPool: who owns which KV block. Block ids are the backend's; a sequence takes all it may need when it is admitted,
-// so that nothing running is ever short of memory.
+// KvPool: who owns which KV block of a group. Block ids are the backend's; a sequence takes all it may need when it is
+// admitted, so that nothing running is ever short of memory.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "backend/batch.h"
 #include "base/check.h"
 
 namespace llorch {
@@ -18,7 +17,6 @@ class KvPool {
     }
   }
 
-  static int blocks_for(int n_tokens) { return (n_tokens + kKvBlock - 1) / kKvBlock; }
   int total() const { return total_; }
   int used() const { return total_ - static_cast<int>(free_.size()); }
   bool can_take(int n) const { return n <= static_cast<int>(free_.size()); }

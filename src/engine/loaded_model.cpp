@@ -1,13 +1,13 @@
 #include "engine/loaded_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <utility>
 
 #include "backend/kv_bytes.h"
 #include "base/format.h"
 #include "engine/builtin_haiku.h"
-#include "engine/kv_pool.h"
 #include "model/family.h"
 
 namespace llorch {
@@ -35,33 +35,38 @@ struct Planned {
 /// Two looks at the spec: the first tells the model's context, the second is made for the context in use.
 Result<Planned> plan_for(const Checkpoint& checkpoint, int context) {
   LL_ASSIGN(const Family* family, find_family(checkpoint));
-  const std::string prefix(family->architecture);
-  LL_ASSIGN(const ModelSpec first, make_spec(ModelSource(checkpoint, prefix, context)));
+  LL_ASSIGN(const ModelSpec first, make_spec(ModelSource(checkpoint, family->names, context)));
   Planned planned;
   planned.context = std::min(context > 0 ? context : kDefaultContext, first.max_context);
   planned.lowered = context > first.max_context;
-  planned.source = std::make_unique<ModelSource>(checkpoint, prefix, planned.context);
+  planned.source = std::make_unique<ModelSource>(checkpoint, family->names, planned.context);
   LL_ASSIGN(const ModelSpec spec, make_spec(*planned.source));
   LL_ASSIGN(planned.plan, make_plan(spec, *planned.source));
   return planned;
 }
 
-Result<int> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory) {
-  std::int64_t block_bytes = 0;  // of a block in every group
-  for (int group = 0; group < plan.n_kv_groups; ++group) {
-    block_bytes += kv_block_bytes(plan, group);
+/// Blocks of every group: those that max_sequences full contexts take, or as many in proportion as the bytes allow.
+Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory) {
+  KvLayout kv{.windows = kv_windows(plan), .n_blocks = {}, .chunk = options.max_batch_tokens};
+  std::vector<std::int64_t> wanted;
+  double wanted_bytes = 0;
+  for (int group = 0; group < kv.n_groups(); ++group) {
+    wanted.push_back(std::int64_t{std::max(1, options.max_sequences)} * kv.blocks_for(group, context));
+    wanted_bytes += static_cast<double>(wanted.back()) * static_cast<double>(kv_block_bytes(plan, group));
   }
-  const std::int64_t full = std::int64_t{options.max_sequences} * KvPool::blocks_for(context);
-  std::int64_t blocks = options.kv_cache_bytes / block_bytes;
-  if (options.kv_cache_bytes <= 0) {
-    blocks = std::min(full, memory.free_bytes / 2 / block_bytes);
+  const bool chosen = options.kv_cache_bytes > 0;
+  const auto bytes = static_cast<double>(chosen ? options.kv_cache_bytes : memory.free_bytes / 2);
+  const double share = chosen ? bytes / wanted_bytes : std::min(1.0, bytes / wanted_bytes);
+  for (int group = 0; group < kv.n_groups(); ++group) {
+    const double blocks = std::floor(static_cast<double>(wanted[static_cast<std::size_t>(group)]) * share + 1e-9);
+    if (blocks < 1) {
+      return errorf(ErrorCode::out_of_memory,
+                    "a KV cache of {} bytes holds no block of {} tokens in each of {} groups, {} are wanted", bytes,
+                    kKvBlock, kv.n_groups(), wanted_bytes);
+    }
+    kv.n_blocks.push_back(static_cast<int>(std::min<double>(blocks, INT32_MAX / kKvBlock)));  // slot numbers: 32 bits
   }
-  blocks = std::min<std::int64_t>(blocks, INT32_MAX / kKvBlock);  // slot numbers are 32-bit
-  if (blocks < 1) {
-    return errorf(ErrorCode::out_of_memory, "a KV cache of {} bytes holds no block of {} tokens, which takes {} bytes",
-                  options.kv_cache_bytes > 0 ? options.kv_cache_bytes : memory.free_bytes / 2, kKvBlock, block_bytes);
-  }
-  return static_cast<int>(blocks);
+  return kv;
 }
 
 /// A vocabulary other than the embedding's would give ids that no row answers to.
@@ -151,8 +156,8 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   report(kTokenizer);
   LL_ASSIGN(model.weights, bind_weights(*planned.source, model.plan));
   report(kChecked);
-  LL_ASSIGN(model.kv_blocks, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
-  const KvShape kv{.n_blocks = std::vector<int>(static_cast<std::size_t>(model.plan.n_kv_groups), model.kv_blocks),
+  LL_ASSIGN(model.kv, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
+  const KvShape kv{.n_blocks = model.kv.n_blocks,
                    .max_batch_tokens = std::max(options.max_batch_tokens, options.max_sequences),
                    .max_batch_seqs = std::max(options.max_sequences, 1),
                    .max_outputs = std::max({options.max_outputs, options.max_sequences, 1})};

@@ -35,9 +35,9 @@ struct LoadOptions {
   int context = 0;  // 0: the model's, at most 8,192; more than the model's is lowered (context_lowered)
   int max_sequences = 1;
   std::int64_t kv_cache_bytes = 0;  // 0: what max_sequences full contexts need
-  int max_batch_tokens = 512;
-  int max_outputs = 0;         // rows of logits of one batch; 0: one for each sequence
-  bool need_tokenizer = true;  // false: a model without one is fine, and none is made
+  int max_batch_tokens = 256;       // and the most of one sequence
+  int max_outputs = 0;              // rows of logits of one batch; 0: one for each sequence
+  bool need_tokenizer = true;       // false: a model without one is fine, and none is made
   /// The files are read into memory of our own: what happens to them later changes nothing. false: mapped.
   bool copy_files = false;
   std::string chat_template;             // a file that is used in place of the model's templates; empty: the model's
@@ -53,7 +53,7 @@ struct LoadedModel {
   std::unique_ptr<Backend> backend;      // verified and loaded
   int context = 0;
   bool context_lowered = false;
-  int kv_blocks = 0;
+  KvLayout kv;
 };
 
 /// Verifies the device, opens and checks the files, loads, in this order.

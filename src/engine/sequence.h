@@ -38,8 +38,9 @@ class Sequence {
   bool commit(std::int32_t token);
   void fail(const Error& error);
 
-  int n_stored = 0;                  // tokens whose k and v are in the cache
-  std::vector<std::int32_t> blocks;  // KV blocks in the order of positions
+  int n_stored = 0;  // tokens whose k and v are in the cache
+  /// [n_kv_groups] KV blocks: position p is in number p / kKvBlock, counted round.
+  std::vector<std::vector<std::int32_t>> blocks;
 
  private:
   void emit(const StopText::Piece& piece);

@@ -24,12 +24,12 @@ Result<const Family*> find_family(const Checkpoint& checkpoint) {
   const bool hf = checkpoint.container == Container::safetensors;
   std::string known;
   for (const Family* family : families()) {
-    const std::string_view name = hf ? family->hf_class : family->architecture;
-    if (name == wanted && !name.empty()) {
-      return family;
-    }
-    if (!name.empty()) {
-      known += (known.empty() ? "" : ", ") + std::string(name);
+    const std::span<const std::string_view> names = hf ? family->hf_classes : std::span(&family->names.architecture, 1);
+    for (const std::string_view name : names) {
+      if (name == wanted) {
+        return family;
+      }
+      known.append(known.empty() ? "" : ", ").append(name);
     }
   }
   return errorf(ErrorCode::model_file, "{}: unknown architecture '{}'; known are {}", checkpoint.metadata.source(),
@@ -39,6 +39,7 @@ Result<const Family*> find_family(const Checkpoint& checkpoint) {
 Result<ModelSpec> make_spec(const ModelSource& source) {
   LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
   LL_ASSIGN(ModelSpec spec, family->spec(source));
+  assign_kv_groups(spec);
   LL_TRY(validate(spec, source.checkpoint().metadata.source()));
   return spec;
 }

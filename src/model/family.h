@@ -1,14 +1,16 @@
-// Family: how one architecture's metadata becomes a ModelSpec, and how a Hugging Face directory of it is read. Each is
-// one file in families/; list.cpp names them all.
+// Family: how one architecture's metadata becomes a ModelSpec, and how its files name and lay out their tensors. Each
+// is one file in families/; list.cpp names them all.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
+#include "model/build_tensor.h"
 #include "model/plan.h"
 #include "model/source.h"
 #include "model/spec.h"
@@ -16,10 +18,22 @@
 
 namespace llorch {
 
+/// A tensor that a plan asked for, as the file has it, for a family to rebuild.
+struct FoundTensor {
+  const ModelSource& source;
+  std::string_view name;  // canonical, without "blk.N.": "attn_qkv.weight"
+  const Tensor& tensor;
+  const WeightDecl& decl;  // what is needed
+  const ModelSpec& spec;
+  TensorArena& arena;
+};
+using Built = Result<std::optional<Tensor>>;
+
 struct Family {
-  std::string_view architecture;                  // general.architecture of a GGUF
-  std::string_view hf_class;                      // architectures[0] of a config.json; empty: no such directories
-  Result<ModelSpec> (*spec)(const ModelSource&);  // numbers only; validate() checks them afterwards
+  NameTables names;
+  std::span<const std::string_view> hf_classes = {};  // architectures[0] of a config.json; empty: no such directories
+  Result<ModelSpec> (*spec)(const ModelSource&) = nullptr;  // numbers only; validate() checks them afterwards
+  Built (*build)(const FoundTensor&) = nullptr;             // nullopt: as the file has it; nullptr: always so
 };
 
 std::span<const Family* const> families();
@@ -27,7 +41,7 @@ std::span<const Family* const> families();
 /// The family of a checkpoint; an unknown architecture is refused by name with the list of those known.
 Result<const Family*> find_family(const Checkpoint& checkpoint);
 
-/// Metadata -> validated spec. `context`: tokens that will be used, for choices made at load (rope factors).
+/// Metadata -> validated spec. `source` has the names of the checkpoint's family.
 Result<ModelSpec> make_spec(const ModelSource& source);
 
 /// Weights of a plan, each checked for existence, shape and finite numbers. `source`'s checkpoint must outlive the

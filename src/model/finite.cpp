@@ -8,7 +8,7 @@ namespace {
 
 /// Where a block keeps numbers that can be NaN or infinite. A value is not finite when all bits of `exponent` are set.
 struct FloatField {
-  int width_bytes;               // 2 or 4
+  int width_bytes;               // 1, 2 or 4
   std::uint32_t exponent;        // mask of the exponent's bits
   std::span<const int> offsets;  // in a block
 };
@@ -18,6 +18,7 @@ constexpr std::uint32_t kF16Exponent = 0x7C00U;
 constexpr std::uint32_t kBf16Exponent = 0x7F80U;
 constexpr int kAtStart[] = {0};
 constexpr int kScaleAndMin[] = {0, 2};
+constexpr std::uint32_t kE8m0Exponent = 0xFEU;  // 255 is NaN, and 254 is infinite in float
 constexpr int kQ6KScale[] = {208};
 
 FloatField field_of(DType type) {
@@ -35,6 +36,10 @@ FloatField field_of(DType type) {
       return {2, kF16Exponent, kScaleAndMin};
     case DType::q6_k:
       return {2, kF16Exponent, kQ6KScale};
+    case DType::u8:
+      break;
+    case DType::mxfp4:
+      return {1, kE8m0Exponent, kAtStart};
   }
   return {4, kF32Exponent, {}};
 }

@@ -12,6 +12,8 @@
 namespace llorch {
 namespace {
 
+constexpr NameTables kLlamaNames{.architecture = "llama"};
+
 /// A checkpoint in memory: 2 layers, dim 8, 4 heads on 2 KV heads, ff 12, vocab 16.
 class TinyModel {
  public:
@@ -71,14 +73,14 @@ class TinyModel {
   }
   void drop(const std::string& name) { checkpoint_.tensors.erase(name); }
 
-  Result<ModelSpec> spec() const { return make_spec(ModelSource(checkpoint_, "llama", 0)); }
+  Result<ModelSpec> spec() const { return make_spec(ModelSource(checkpoint_, kLlamaNames, 0)); }
   Result<Plan> plan() const {
-    const ModelSource source(checkpoint_, "llama", 0);
+    const ModelSource source(checkpoint_, kLlamaNames, 0);
     LL_ASSIGN(const ModelSpec spec, make_spec(source));
     return make_plan(spec, source);
   }
   Status bind() const {
-    const ModelSource source(checkpoint_, "llama", 0);
+    const ModelSource source(checkpoint_, kLlamaNames, 0);
     LL_ASSIGN(const ModelSpec spec, make_spec(source));
     LL_ASSIGN(const Plan plan, make_plan(spec, source));
     LL_TRY(bind_weights(source, plan));
@@ -139,7 +141,7 @@ TEST(Model, RopeScalingBecomesFactors) {
   EXPECT_EQ(tensor.spec().value().layers[0].rope.factors, std::vector<float>(1, 8.0F));
   TinyModel unknown;
   unknown.set("llama.rope.scaling.type", std::string("swirl"));
-  expect_refused(unknown, "'swirl'");
+  expect_refused(unknown, "llama.rope.scaling.type is swirl: known are none, default, linear, llama3, yarn");
 }
 
 TEST(Model, RefusesNumbersOutOfRangeByKey) {
@@ -159,7 +161,10 @@ TEST(Model, RefusesNumbersOutOfRangeByKey) {
   expect_refused(TinyModel().set("llama.rope.dimension_count", std::int64_t{4}), "above the head size");
   expect_refused(TinyModel().set("llama.vocab_size", std::int64_t{17}), "has 16 rows");
   expect_refused(TinyModel().set("llama.rope.freq_base", std::numeric_limits<double>::quiet_NaN()), "freq_base");
-  expect_refused(TinyModel().set("llama.expert_count", std::int64_t{8}), "mixtures of experts");
+  expect_refused(TinyModel().set("llama.expert_count", std::int64_t{8}), "llama.expert_used_count is missing");
+  expect_refused(TinyModel().set("llama.expert_count", std::int64_t{8}).set("llama.expert_used_count", std::int64_t{9}),
+                 "llama.expert_used_count is 9");
+  expect_refused(TinyModel().set("llama.attention.sliding_window", std::int64_t{-1}), "sliding_window is -1");
 }
 
 TEST(Model, RefusesTensorsThatDoNotFit) {

@@ -1,258 +1,293 @@
+// make_plan: the layers of a spec as steps. Which tensors a checkpoint has (fused or not, biases) is asked by name.
 #include "model/plan.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <utility>
 
-#include "base/format.h"
+#include "model/plan_builder.h"
 
 namespace llorch {
 namespace {
 
-/// Collects steps and weight declarations; a weight asked for twice (tied embeddings) is declared once.
-class PlanBuilder {
- public:
-  PlanBuilder(const ModelSpec& spec, const WeightNames& names) : names_(&names) { plan_.spec = spec; }
+/// One layer on its way into the plan.
+struct LayerPlan {
+  PlanBuilder& b;
+  const LayerSpec& l;
+  int layer;
+  std::string prefix;  // "blk.0."
 
-  WeightId matrix(const std::string& name, std::int64_t rows, std::int64_t cols) {
-    return declare({.name = name, .rows = rows, .cols = cols, .is_vector = false});
-  }
-  WeightId vector(const std::string& name, std::int64_t cols) {
-    return declare({.name = name, .rows = 1, .cols = cols, .is_vector = true});
-  }
-  WeightId optional_vector(const std::string& name, std::int64_t cols) {
-    return names_->has(name) ? vector(name, cols) : kNoWeight;
-  }
-  bool has(std::string_view name) const { return names_->has(name); }
+  int dim() const { return b.spec().dim; }
+  int q_width() const { return l.n_heads * l.head_dim; }
+  int kv_width() const { return l.n_kv_heads * l.head_dim; }
+  /// What attention and feed-forward read.
+  Slot input() const { return l.pre_norms ? Slot::xn : Slot::x; }
+  void add(Op op, std::string_view role) const { b.add(std::move(op), layer, role); }
 
-  void add(Op op, int layer, std::string_view role) { plan_.steps.push_back({std::move(op), layer, role}); }
-  /// A linear with its optional bias: `base` + ".weight" and ".bias".
-  void linear(const std::string& base, Slot in, Slot out, int layer, std::string_view role) {
-    add(LinearOp{.weight = matrix(base + ".weight", plan_.width(out), plan_.width(in)),
-                 .bias = optional_vector(base + ".bias", plan_.width(out)),
-                 .in = in,
-                 .out = out},
-        layer, role);
-  }
-  /// The same, added to the residual stream.
-  void linear_to_residual(const std::string& base, Slot in, int layer, std::string_view role) {
-    linear(base, in, Slot::x, layer, role);
-    auto& op = std::get<LinearOp>(plan_.steps.back().op);
-    op.accumulate = true;
-    op.scale = plan_.spec.residual_scale;
-  }
-  void norm(const std::string& base, int layer, std::string_view role) {
-    add(NormOp{.kind = plan_.spec.norm,
-               .weight = vector(base + ".weight", plan_.spec.dim),
-               .bias = optional_vector(base + ".bias", plan_.spec.dim),
-               .eps = plan_.spec.norm_eps,
-               .in = Slot::x,
-               .out = Slot::xn},
-        layer, role);
-  }
-  void widen(Slot slot, int width) {
-    auto& w = plan_.widths[static_cast<std::size_t>(slot)];
-    w = std::max(w, width);
-  }
-  Plan& plan() { return plan_; }
-
- private:
-  WeightId declare(WeightDecl decl) {
-    const auto [entry, is_new] = ids_.try_emplace(decl.name, static_cast<WeightId>(plan_.weights.size()));
-    if (is_new) {
-      plan_.weights.push_back(std::move(decl));
-    }
-    return entry->second;
+  /// The rows [first, first + rows) of a fused tensor where the checkpoint has it fused, else the tensor `own`.
+  Module part(const std::string& own, const std::string& fused, int first, int all_rows) const {
+    const bool is_fused = !b.has(prefix + own + ".weight") && b.has(prefix + fused + ".weight");
+    return is_fused ? Module{prefix + fused, first, all_rows} : Module{prefix + own};
   }
 
-  const WeightNames* names_;
-  Plan plan_;
-  std::map<std::string, WeightId> ids_;
+  void qk_norm(const char* name, Slot slot, int heads, std::string_view role) const;
+  void queries_keys_values() const;
+  void latent_queries_keys() const;
+  void attend() const;
+  void attention() const;
+  void gate_and_up() const;
+  void experts() const;
+  void feed_forward() const;
+  void add_output(const std::string& base, Slot in, int cols, const std::string& post_norm,
+                  std::string_view role) const;
+  void build() const;
 };
 
-/// Slot widths are those of the first layer: make_plan refuses layers that differ.
-void set_widths(PlanBuilder& b, const LayerSpec& layer) {
-  b.widen(Slot::x, b.plan().spec.dim);
-  b.widen(Slot::xn, b.plan().spec.dim);
-  b.widen(Slot::q, layer.n_heads * layer.head_dim);
-  b.widen(Slot::k, layer.n_kv_heads * layer.head_dim);
-  b.widen(Slot::v, layer.n_kv_heads * layer.head_dim);
-  b.widen(Slot::att, layer.n_heads * layer.head_dim);
-  b.widen(Slot::gate, layer.ff_dim);
-  b.widen(Slot::up, layer.ff_dim);
+void LayerPlan::qk_norm(const char* name, Slot slot, int heads, std::string_view role) const {
+  const bool row = l.qk_norm == QkNorm::row;
+  const bool own = l.qk_norm == QkNorm::own_head;
+  const int width = heads * l.head_dim;
+  const std::string weight = prefix + name + ".weight";
+  const WeightId id = own ? b.shaped(weight, {heads, l.head_dim}, true) : b.vector(weight, row ? width : l.head_dim);
+  add(NormOp{.kind = b.spec().norm,
+             .weight = id,
+             .eps = b.spec().norm_eps,
+             .groups = row ? 1 : heads,
+             .own_weights = own,
+             .width = width,
+             .row = width,
+             .in = slot,
+             .out = slot},
+      role);
 }
 
-void add_attention(PlanBuilder& b, const LayerSpec& l, const std::string& prefix, int layer) {
-  b.norm(prefix + "attn_norm", layer, "attn.norm");
-  b.linear(prefix + "attn_q", Slot::xn, Slot::q, layer, "attn.q");
-  b.linear(prefix + "attn_k", Slot::xn, Slot::k, layer, "attn.k");
-  b.linear(prefix + "attn_v", Slot::xn, Slot::v, layer, "attn.v");
-  b.add(RopeStoreOp{.n_heads = l.n_heads,
-                    .n_kv_heads = l.n_kv_heads,
-                    .head_dim = l.head_dim,
-                    .kv_group = l.kv_group,
-                    .rope = l.rope},
-        layer, "attn.rope");
-  b.add(AttendOp{.n_heads = l.n_heads,
-                 .n_kv_heads = l.n_kv_heads,
-                 .head_dim = l.head_dim,
-                 .kv_group = l.kv_group,
-                 .window = l.window,
-                 .scale = l.attn_scale,
-                 .softcap = l.attn_softcap},
-        layer, "attn.attend");
-  b.linear_to_residual(prefix + "attn_output", Slot::att, layer, "attn.out");
+void LayerPlan::queries_keys_values() const {
+  const int q = q_width();
+  const int kv = kv_width();
+  const int all = q + 2 * kv;
+  b.linear(part("attn_q", "attn_qkv", 0, all), input(), dim(), Slot::q, q, layer, "attn.q");
+  b.linear(part("attn_k", "attn_qkv", q, all), input(), dim(), Slot::k, kv, layer, "attn.k");
+  b.linear(part("attn_v", "attn_qkv", q + kv, all), input(), dim(), Slot::v, kv, layer, "attn.v");
+  if (l.qk_norm != QkNorm::none) {
+    qk_norm("attn_q_norm", Slot::q, l.n_heads, "attn.q_norm");
+    qk_norm("attn_k_norm", Slot::k, l.n_kv_heads, "attn.k_norm");
+  }
 }
 
-void add_feed_forward(PlanBuilder& b, const LayerSpec& l, const std::string& prefix, int layer) {
-  b.norm(prefix + "ffn_norm", layer, "ffn.norm");
-  if (l.gated) {
-    b.linear(prefix + "ffn_gate", Slot::xn, Slot::gate, layer, "ffn.gate");
-    b.linear(prefix + "ffn_up", Slot::xn, Slot::up, layer, "ffn.up");
+/// Latent attention in its absorbed form: k is [normed latent; rotated part], shared by all heads, and its latent is
+/// the value too. A head's q is taken into the latent space by its k_b: q' = [k_b q_nope; q_rope].
+void LayerPlan::latent_queries_keys() const {
+  const int rope = l.rope.dims;
+  const int nope = l.mla.nope_dim;
+  const int rank = l.mla.kv_rank;
+  const int head = nope + rope;
+  const auto eps = b.spec().norm_eps;
+  Slot from = input();
+  int cols = dim();
+  WeightId q_b = kNoWeight;
+  if (l.mla.q_rank > 0) {
+    cols = l.mla.q_rank;
+    from = Slot::q_a;
+    b.linear({prefix + "attn_q_a"}, input(), dim(), Slot::q_a, cols, layer, "attn.q_a");
+    const WeightId norm = b.vector(prefix + "attn_q_a_norm.weight", cols);
+    add(NormOp{.weight = norm, .eps = eps, .width = cols, .row = cols, .in = Slot::q_a, .out = Slot::q_a},
+        "attn.q_a_norm");
+    q_b = b.matrix({prefix + "attn_q_b"}, l.n_heads * head, cols);
   } else {
-    b.linear(prefix + "ffn_up", Slot::xn, Slot::gate, layer, "ffn.up");
+    q_b = b.matrix({prefix + "attn_q"}, l.n_heads * head, cols);
   }
-  b.add(GateOp{.act = l.act, .gated = l.gated}, layer, "ffn.act");
-  b.linear_to_residual(prefix + "ffn_down", Slot::gate, layer, "ffn.down");
+  const HeadPlace q_from{.slot = from, .row = cols};
+  const HeadPlace q_nope{.slot = Slot::heads, .row = l.n_heads * nope, .step = nope};
+  const HeadPlace q_latent{.slot = Slot::q, .row = q_width(), .step = l.head_dim};
+  const HeadPlace q_rope{.slot = Slot::q, .row = q_width(), .begin = rank, .step = l.head_dim};
+  b.widen(Slot::heads, l.n_heads * std::max(nope, l.mla.v_dim));
+  b.widen(Slot::q, q_width());
+  add(HeadsLinearOp{.weight = q_b, .n_heads = l.n_heads, .rows = nope, .w_step = head, .in = q_from, .out = q_nope},
+      "attn.q_nope");
+  add(HeadsLinearOp{.weight = q_b,
+                    .n_heads = l.n_heads,
+                    .rows = rope,
+                    .w_begin = nope,
+                    .w_step = head,
+                    .in = q_from,
+                    .out = q_rope},
+      "attn.q_rope");
+  add(HeadsLinearOp{.weight = b.shaped(prefix + "attn_k_b.weight", {l.n_heads, rank, nope}),
+                    .n_heads = l.n_heads,
+                    .rows = rank,
+                    .w_step = rank,
+                    .in = q_nope,
+                    .out = q_latent},
+      "attn.k_b");
+  b.linear({prefix + "attn_kv_a_mqa"}, input(), dim(), Slot::k, kv_width(), layer, "attn.kv_a");
+  const WeightId norm = b.vector(prefix + "attn_kv_a_norm.weight", rank);
+  add(NormOp{.weight = norm, .eps = eps, .width = rank, .row = kv_width(), .in = Slot::k, .out = Slot::k},
+      "attn.kv_a_norm");
 }
 
-bool same_shape(const LayerSpec& a, const LayerSpec& b) {
-  return a.n_heads == b.n_heads && a.n_kv_heads == b.n_kv_heads && a.head_dim == b.head_dim && a.ff_dim == b.ff_dim;
+void LayerPlan::attend() const {
+  b.widen(Slot::att, q_width());
+  add(RopeStoreOp{.n_heads = l.n_heads,
+                  .n_kv_heads = l.n_kv_heads,
+                  .head_dim = l.head_dim,
+                  .kv_group = l.kv_group,
+                  .v = l.mla.kv_rank > 0 ? Slot::k : Slot::v,
+                  .rope = l.rope},
+      "attn.rope");
+  add(AttendOp{.n_heads = l.n_heads,
+               .n_kv_heads = l.n_kv_heads,
+               .head_dim = l.head_dim,
+               .kv_group = l.kv_group,
+               .window = l.window,
+               .scale = l.attn_scale,
+               .softcap = l.attn_softcap,
+               .sinks = l.sinks ? b.vector(prefix + "attn_sinks.weight", l.n_heads) : kNoWeight},
+      "attn.attend");
 }
 
-std::string describe_op(const Op& op, const Plan& plan) {
-  const auto weight = [&plan](WeightId id) {
-    return id == kNoWeight ? std::string("-") : plan.weights[static_cast<std::size_t>(id)].name;
+/// Up to the heads' outputs; nothing is added to x yet.
+void LayerPlan::attention() const {
+  if (l.mla.kv_rank == 0) {
+    queries_keys_values();
+    attend();
+    return;
+  }
+  latent_queries_keys();
+  attend();
+  const HeadPlace from{.slot = Slot::att, .row = q_width(), .step = l.head_dim};
+  const HeadPlace to{.slot = Slot::heads, .row = l.n_heads * l.mla.v_dim, .step = l.mla.v_dim};
+  add(HeadsLinearOp{.weight = b.shaped(prefix + "attn_v_b.weight", {l.n_heads, l.mla.v_dim, l.mla.kv_rank}),
+                    .n_heads = l.n_heads,
+                    .rows = l.mla.v_dim,
+                    .w_step = l.mla.v_dim,
+                    .in = from,
+                    .out = to},
+      "attn.v_b");
+}
+
+void LayerPlan::gate_and_up() const {
+  const int ff = l.ff_dim;
+  if (l.gated) {
+    const bool fused = !b.has(prefix + "ffn_gate.weight");  // phi3: ffn_up has the gate's rows, then its own
+    const Module gate = fused ? Module{prefix + "ffn_up", 0, 2 * ff} : Module{prefix + "ffn_gate"};
+    const Module up = fused ? Module{prefix + "ffn_up", ff, 2 * ff} : Module{prefix + "ffn_up"};
+    b.linear(gate, input(), dim(), Slot::gate, ff, layer, "ffn.gate");
+    b.linear(up, input(), dim(), Slot::up, ff, layer, "ffn.up");
+  } else {
+    b.linear({prefix + "ffn_up"}, input(), dim(), Slot::gate, ff, layer, "ffn.up");
+  }
+  add(GateOp{.act = l.act, .gated = l.gated, .limit = l.act_limit, .alpha = l.act_alpha, .width = ff}, "ffn.act");
+}
+
+/// Reads xn and adds to x.
+void LayerPlan::experts() const {
+  const Moe& moe = l.moe;
+  const int n = moe.n_experts;
+  const int ff = moe.ff_dim;
+  b.linear({prefix + "ffn_gate_inp"}, input(), dim(), Slot::route, n, layer, "ffn.router");
+  const std::string select = prefix + "exp_probs_b.bias";
+  add(RouteOp{.moe = moe, .select_bias = b.has(select) ? b.vector(select, n) : kNoWeight}, "ffn.route");
+  const auto bias = [&](const std::string& name, int rows) {
+    return b.has(name) ? b.shaped(name, {n, rows}, true) : kNoWeight;
   };
-  struct Visitor {
-    const decltype(weight)& name;
-    std::string operator()(const EmbedOp& o) { return fmt::format("{} scale={}", name(o.table), o.scale); }
-    std::string operator()(const NormOp& o) {
-      return fmt::format("{} -> {} {} groups={} eps={}", to_string(o.in), to_string(o.out), name(o.weight), o.groups,
-                         o.eps);
-    }
-    std::string operator()(const LinearOp& o) {
-      return fmt::format("{} -> {}{} {} bias={} scale={}", to_string(o.in), to_string(o.out), o.accumulate ? " +=" : "",
-                         name(o.weight), name(o.bias), o.scale);
-    }
-    std::string operator()(const RopeStoreOp& o) {
-      return fmt::format("heads={}/{} head_dim={} rope_dims={} theta={} kv_group={}", o.n_heads, o.n_kv_heads,
-                         o.head_dim, o.rope.dims, o.rope.theta, o.kv_group);
-    }
-    std::string operator()(const AttendOp& o) {
-      return fmt::format("heads={}/{} head_dim={} window={} scale={} softcap={}", o.n_heads, o.n_kv_heads, o.head_dim,
-                         o.window, o.scale, o.softcap);
-    }
-    std::string operator()(const GateOp& o) {
-      return fmt::format("{}{}", o.act == Act::silu ? "silu" : "gelu_tanh", o.gated ? " gated" : "");
-    }
-    std::string operator()(const AddOp& o) {
-      return fmt::format("{} += {} * {}", to_string(o.out), o.scale, to_string(o.in));
-    }
-    std::string operator()(const LogitsOp& o) {
-      return fmt::format("{} bias={} scale={} softcap={}", name(o.weight), name(o.bias), o.scale, o.softcap);
-    }
+  const auto part = [&](const std::string& name, int rows, int cols) {
+    return ExpertsOp::Part{.weight = b.shaped(prefix + name + ".weight", {n, rows, cols}),
+                           .bias = bias(prefix + name + ".bias", rows),
+                           .rows = rows,
+                           .step = rows};
   };
-  return std::visit(Visitor{weight}, op);
+  ExpertsOp op{.n_experts = n, .n_used = moe.n_used, .down = part("ffn_down_exps", dim(), ff)};
+  if (b.has(prefix + "ffn_gate_up_exps.weight")) {
+    const WeightId both = b.shaped(prefix + "ffn_gate_up_exps.weight", {n, 2 * ff, dim()});
+    op.gate = {.weight = both, .rows = ff, .begin = 0, .step = 2 * ff};
+    op.up = {.weight = both, .rows = ff, .begin = ff, .step = 2 * ff};
+  } else {
+    op.gate = part("ffn_gate_exps", ff, dim());
+    op.up = part("ffn_up_exps", ff, dim());
+  }
+  op.act = {.act = l.act, .gated = true, .limit = l.act_limit, .alpha = l.act_alpha, .width = ff};
+  op.scale = b.spec().residual_scale;
+  op.in = input();
+  b.widen(Slot::picks, 2 * moe.n_used);
+  b.widen(Slot::order, 3 * moe.n_used);
+  b.widen(Slot::gate, moe.n_used * ff);
+  b.widen(Slot::up, moe.n_used * ff);
+  b.widen(Slot::down, moe.n_used * dim());
+  add(std::move(op), "ffn.experts");
+  if (moe.shared_dim > 0) {
+    b.linear({prefix + "ffn_gate_shexp"}, input(), dim(), Slot::gate, moe.shared_dim, layer, "ffn.shared_gate");
+    b.linear({prefix + "ffn_up_shexp"}, input(), dim(), Slot::up, moe.shared_dim, layer, "ffn.shared_up");
+    add(GateOp{.act = l.act, .gated = true, .width = moe.shared_dim}, "ffn.shared_act");
+    b.linear_to_residual({prefix + "ffn_down_shexp"}, Slot::gate, moe.shared_dim, layer, "ffn.shared_down");
+  }
 }
 
-/// First fault of one layer's numbers, or empty.
-std::string layer_fault(const LayerSpec& l) {
-  if (l.n_heads < 1 || l.n_kv_heads < 1 || l.n_heads % l.n_kv_heads != 0) {
-    return fmt::format("{} heads are not a multiple of {} KV heads", l.n_heads, l.n_kv_heads);
+/// x += product, or x += norm(product) with post-norms.
+void LayerPlan::add_output(const std::string& base, Slot in, int cols, const std::string& post_norm,
+                           std::string_view role) const {
+  if (!l.post_norms) {
+    b.linear_to_residual({prefix + base}, in, cols, layer, role);
+    return;
   }
-  if (l.head_dim < 1 || static_cast<std::int64_t>(l.head_dim) * l.n_heads > (1 << 24)) {
-    return fmt::format("head size {} with {} heads is out of range", l.head_dim, l.n_heads);
+  b.linear({prefix + base}, in, cols, Slot::xn, dim(), layer, role);
+  b.norm(prefix + post_norm, Slot::xn, Slot::xn, layer, "post_norm");
+  add(AddOp{.in = Slot::xn, .out = Slot::x, .scale = b.spec().residual_scale}, "residual");
+}
+
+void LayerPlan::build() const {
+  const auto norm = [&](const char* name, std::string_view role) {
+    if (l.pre_norms) {
+      b.norm(prefix + name, Slot::x, Slot::xn, layer, role);
+    }
+  };
+  const auto [att, att_width] =
+      l.mla.kv_rank > 0 ? std::pair(Slot::heads, l.n_heads * l.mla.v_dim) : std::pair(Slot::att, q_width());
+  norm("attn_norm", "attn.norm");
+  attention();
+  if (l.residual == Residual::sequential) {
+    add_output("attn_output", att, att_width, "post_attention_norm", "attn.out");
+    norm("ffn_norm", "ffn.norm");
+  } else if (l.residual == Residual::parallel_two_norms) {
+    norm("ffn_norm", "ffn.norm");
   }
-  if (l.rope.kind != RopeKind::none && (l.rope.dims < 2 || l.rope.dims > l.head_dim || l.rope.dims % 2 != 0)) {
-    return fmt::format("{} rope dimensions of a head size of {} must be even and between 2 and it", l.rope.dims,
-                       l.head_dim);
+  if (l.moe.n_experts > 0) {
+    experts();
+  } else {
+    gate_and_up();
   }
-  if (!l.rope.factors.empty() && l.rope.factors.size() != static_cast<std::size_t>(l.rope.dims / 2)) {
-    return fmt::format("{} rope factors, {} are needed", l.rope.factors.size(), l.rope.dims / 2);
+  if (l.residual != Residual::sequential) {
+    add_output("attn_output", att, att_width, "post_attention_norm", "attn.out");
   }
-  if (l.window < 0 || l.ff_dim < 1 || l.kv_group < 0) {
-    return fmt::format("window {} or ff_dim {} is out of range", l.window, l.ff_dim);
+  if (l.moe.n_experts == 0) {
+    add_output("ffn_down", Slot::gate, l.ff_dim, "post_ffw_norm", "ffn.down");
   }
-  if (!(l.attn_scale > 0) || !std::isfinite(l.attn_scale) || !(l.attn_softcap >= 0)) {
-    return fmt::format("attention scale {} or soft cap {} is out of range", l.attn_scale, l.attn_softcap);
-  }
-  return {};
 }
 
 }  // namespace
 
-std::string_view to_string(Slot slot) {
-  static constexpr std::string_view kNames[] = {"x", "xn", "q", "k", "v", "att", "gate", "up", "none"};
-  return kNames[static_cast<std::size_t>(slot)];
-}
-
-std::string_view op_name(const Op& op) {
-  static constexpr std::string_view kNames[] = {"embed",  "norm", "linear", "rope_store",
-                                                "attend", "gate", "add",    "logits"};
-  static_assert(std::size(kNames) == std::variant_size_v<Op>);
-  return kNames[op.index()];
-}
-
-Status validate(const ModelSpec& spec, const std::string& source) {
-  const auto refuse = [&source](const std::string& what) {
-    return Status(errorf(ErrorCode::model_file, "{}: {}", source, what));
-  };
-  if (spec.dim < 1 || spec.vocab < 1 || spec.max_context < 1 || spec.layers.empty()) {
-    return refuse(fmt::format("dim {}, vocab {}, context {} and {} layers must all be at least 1", spec.dim, spec.vocab,
-                              spec.max_context, spec.layers.size()));
-  }
-  if (!(spec.norm_eps > 0) || !std::isfinite(spec.norm_eps)) {
-    return refuse(fmt::format("norm epsilon {} must be above 0 and finite", spec.norm_eps));
-  }
-  for (const float scale : {spec.embed_scale, spec.residual_scale, spec.logit_scale}) {
-    if (!std::isfinite(scale) || scale == 0) {
-      return refuse(fmt::format("a scale of {} must be finite and not 0", scale));
-    }
-  }
-  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    if (const std::string fault = layer_fault(spec.layers[i]); !fault.empty()) {
-      return refuse(fmt::format("layer {}: {}", i, fault));
-    }
-  }
-  return {};
-}
-
 Result<Plan> make_plan(const ModelSpec& spec, const WeightNames& names) {
   PlanBuilder b(spec, names);
-  set_widths(b, spec.layers.front());
-  b.add(EmbedOp{.table = b.matrix("token_embd.weight", spec.vocab, spec.dim), .scale = spec.embed_scale}, -1, "embed");
+  b.widen(Slot::x, spec.dim);
+  b.widen(Slot::xn, spec.dim);
+  b.add(EmbedOp{.table = b.matrix({"token_embd"}, spec.vocab, spec.dim),
+                .position_table =
+                    spec.learned_positions ? b.matrix({"position_embd"}, spec.max_context, spec.dim) : kNoWeight,
+                .scale = spec.embed_scale},
+        -1, "embed");
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    const LayerSpec& layer = spec.layers[i];
-    if (!same_shape(layer, spec.layers.front())) {
-      return errorf(ErrorCode::model_file, "layer {} has other head or feed-forward sizes than layer 0", i);
-    }
-    const std::string prefix = fmt::format("blk.{}.", i);
-    add_attention(b, layer, prefix, static_cast<int>(i));
-    add_feed_forward(b, layer, prefix, static_cast<int>(i));
-    b.plan().n_kv_groups = std::max(b.plan().n_kv_groups, layer.kv_group + 1);
+    const LayerPlan layer{b, spec.layers[i], static_cast<int>(i), fmt::format("blk.{}.", i)};
+    layer.build();
+    b.plan().n_kv_groups = std::max(b.plan().n_kv_groups, spec.layers[i].kv_group + 1);
   }
-  b.norm("output_norm", -1, "output.norm");
-  const bool tied = !b.has("output.weight");
-  b.add(LogitsOp{.weight = b.matrix(tied ? "token_embd.weight" : "output.weight", spec.vocab, spec.dim),
-                 .bias = b.optional_vector("output.bias", spec.vocab),
+  b.norm("output_norm", Slot::x, Slot::xn, -1, "output.norm");
+  const std::string output = b.has("output.weight") ? "output" : "token_embd";  // tied
+  b.add(LogitsOp{.weight = b.matrix({output}, spec.vocab, spec.dim),
+                 .bias = b.optional_bias({"output"}, spec.vocab),
                  .scale = spec.logit_scale,
                  .softcap = spec.final_softcap},
         -1, "output");
   return std::move(b.plan());
-}
-
-std::string to_string(const Plan& plan) {
-  std::string text;
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const Step& step = plan.steps[i];
-    text += fmt::format("{:4} {:>3} {:<12} {:<10} {}\n", i, step.layer < 0 ? "" : std::to_string(step.layer), step.role,
-                        op_name(step.op), describe_op(step.op, plan));
-  }
-  return text;
 }
 
 }  // namespace llorch

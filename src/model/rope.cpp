@@ -1,5 +1,6 @@
 #include "model/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -32,7 +33,7 @@ Result<std::vector<float>> llama3_factors(const ModelSource& source, const Rope&
   return factors;
 }
 
-/// GGUF files carry such factors ready made.
+/// GGUF files carry some factors ready made.
 Result<std::vector<float>> factors_of_tensor(const ModelSource& source, const Tensor& tensor, const Rope& rope) {
   if (tensor.type != DType::f32 || tensor.elements() != rope.dims / 2) {
     return errorf(ErrorCode::model_file, "{}: tensor {} must hold {} F32 values, it holds {} {}", tensor.file,
@@ -49,25 +50,117 @@ Result<std::vector<float>> factors_of_tensor(const ModelSource& source, const Te
   return factors;
 }
 
+Status read_linear(const ModelSource& source, Rope& rope) {
+  LL_ASSIGN(const double old_factor, source.number_or("rope.scale_linear", 1.0, 0, kMaxFactor));
+  LL_ASSIGN(const double factor, source.number_or("rope.scaling.factor", old_factor, 0, kMaxFactor));
+  if (factor != 0 && factor != 1) {  // llama.cpp writes 0 for "not set"
+    rope.factors.assign(static_cast<std::size_t>(rope.dims / 2), static_cast<float>(factor));
+  }
+  return {};
+}
+
+/// Peng et al., "YaRN", 2023: pairs that turn often keep their angle, those that turn seldom are slowed down by the
+/// factor, the ones between are mixed.
+Status read_yarn(const ModelSource& source, Rope& rope) {
+  LL_ASSIGN(const double factor, source.number("rope.scaling.factor", 1, kMaxFactor));
+  LL_ASSIGN(const double original, source.number("rope.scaling.original_context_length", 1, 1e9));
+  LL_ASSIGN(const double fast, source.number_or("rope.scaling.yarn_beta_fast", 32, 1e-6, kMaxFactor));
+  LL_ASSIGN(const double slow, source.number_or("rope.scaling.yarn_beta_slow", 1, 1e-6, kMaxFactor));
+  LL_ASSIGN(const double share, source.number_or("rope.scaling.yarn_ext_factor", 1, 0, 1));
+  LL_ASSIGN(const double attn, source.number_or("rope.scaling.yarn_attn_factor", 1, 1e-6, kMaxFactor));
+  LL_ASSIGN(const bool truncate, source.boolean_or("rope.scaling.truncate", true));
+  const auto pair_turning = [&](double turns) {
+    return rope.dims * std::log(original / (2 * std::numbers::pi * turns)) / (2 * std::log(rope.theta));
+  };
+  double low = pair_turning(fast);
+  double high = pair_turning(slow);
+  low = std::max(0.0, truncate ? std::floor(low) : low);
+  high = std::min<double>(rope.dims - 1, truncate ? std::ceil(high) : high);
+  for (int i = 0; i < rope.dims / 2; ++i) {
+    const double kept = share * (1 - std::clamp((i - low) / std::max(0.001, high - low), 0.0, 1.0));
+    rope.factors.push_back(static_cast<float>(1 / ((1 - kept) / factor + kept)));
+  }
+  // config.json may give the whole magnitude, a GGUF a factor of it.
+  LL_ASSIGN(const double given, source.number_or("rope.scaling.attn_factor", 1, 1e-6, kMaxFactor));
+  const double usual = share > 0 ? 1 + 0.1 * std::log(factor) : 1;
+  const bool is_whole = source.is_hf() && source.has_key("rope.scaling.attn_factor");
+  rope.magnitude = static_cast<float>(is_whole ? given : given * attn * usual);
+  return {};
+}
+
+Result<std::vector<float>> longrope_list(const ModelSource& source, std::string_view key, const Rope& rope) {
+  LL_ASSIGN(const std::vector<double> list, source.metadata().numbers(source.key(key)));
+  if (list.size() != static_cast<std::size_t>(rope.dims / 2)) {
+    return source.refuse(key, fmt::format("{} factors are needed", rope.dims / 2));
+  }
+  std::vector<float> factors;
+  for (const double value : list) {
+    if (!(value > 0) || !(value <= kMaxFactor)) {
+      return source.refuse(key, fmt::format("{} is no rope factor", value));
+    }
+    factors.push_back(static_cast<float>(value));
+  }
+  return factors;
+}
+
+/// Ding et al., "LongRoPE", 2024: two lists of factors, the choice made once, by the context in use.
+Status read_longrope(const ModelSource& source, Rope& rope) {
+  LL_ASSIGN(const int max_context, source.integer("context_length", 1, INT32_MAX));
+  LL_ASSIGN(const double original, source.number_or("rope.scaling.original_context_length", max_context, 1, INT32_MAX));
+  const bool is_long = (source.context() > 0 ? source.context() : max_context) > original;
+  const char* name = is_long ? "rope_factors_long.weight" : "rope_factors_short.weight";
+  if (source.is_hf()) {
+    LL_ASSIGN(rope.factors,
+              longrope_list(source, is_long ? "rope.scaling.long_factor" : "rope.scaling.short_factor", rope));
+  } else if (const Tensor* tensor = source.tensor(name)) {
+    LL_ASSIGN(rope.factors, factors_of_tensor(source, *tensor, rope));
+  } else {
+    return errorf(ErrorCode::model_file, "{}: tensor {} is missing", source.checkpoint().path, name);
+  }
+  const double usual = max_context > original && original > 1
+                           ? std::sqrt(1 + std::log(max_context / original) / std::log(original))
+                           : 1.0;
+  LL_ASSIGN(const double magnitude,
+            source.number_or("rope.scaling.attn_factor", source.is_hf() ? usual : 1.0, 1e-6, kMaxFactor));
+  rope.magnitude = static_cast<float>(magnitude);
+  return {};
+}
+
+bool has_longrope(const ModelSource& source) {
+  return !source.is_hf() && (source.has("rope_factors_long.weight") || source.has("rope_factors_short.weight"));
+}
+
+Status read_scaling(const ModelSource& source, Rope& rope) {
+  // A GGUF without a type means linear; the oldest files give the factor under rope.scale_linear.
+  LL_ASSIGN(const std::string type, source.string_or("rope.scaling.type", source.is_hf() ? "none" : "linear"));
+  if (type == "longrope" || type == "su" || has_longrope(source)) {
+    return read_longrope(source, rope);
+  }
+  if (type == "yarn") {
+    return read_yarn(source, rope);
+  }
+  if (type == "llama3") {
+    LL_ASSIGN(rope.factors, llama3_factors(source, rope));
+    return {};
+  }
+  if (type == "linear") {
+    return read_linear(source, rope);
+  }
+  if (type != "none" && type != "default") {
+    return source.refuse("rope.scaling.type", "known are none, default, linear, llama3, yarn and longrope");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Rope> read_rope(const ModelSource& source, RopeKind kind, int dims) {
   Rope rope{.kind = kind, .dims = dims};
-  LL_ASSIGN(rope.theta, source.number_or("rope.freq_base", 10000.0, 1.0, 1e12));
-  // A GGUF without a type means linear; the oldest files give the factor under rope.scale_linear.
-  LL_ASSIGN(const std::string type, source.string_or("rope.scaling.type", source.is_hf() ? "none" : "linear"));
-  if (type == "llama3") {
-    LL_ASSIGN(rope.factors, llama3_factors(source, rope));
-  } else if (type == "linear") {
-    LL_ASSIGN(const double old_factor, source.number_or("rope.scale_linear", 1.0, 0, kMaxFactor));
-    LL_ASSIGN(const double factor, source.number_or("rope.scaling.factor", old_factor, 0, kMaxFactor));
-    if (factor != 0 && factor != 1) {  // llama.cpp writes 0 for "not set"
-      rope.factors.assign(static_cast<std::size_t>(dims / 2), static_cast<float>(factor));
-    }
-  } else if (type != "none" && type != "default") {
-    return errorf(ErrorCode::model_file, "{}: {} is '{}', known are none, default, linear and llama3",
-                  source.checkpoint().metadata.source(), source.key("rope.scaling.type"), type);
+  LL_ASSIGN(rope.theta, source.number_or("rope.freq_base", 10000.0, 1.001, 1e12));
+  if (dims < 2 || dims % 2 != 0) {
+    return source.refuse("rope.dimension_count", fmt::format("{} rope dimensions must be even and at least 2", dims));
   }
+  LL_TRY(read_scaling(source, rope));
   if (const Tensor* tensor = source.is_hf() ? nullptr : source.tensor("rope_freqs.weight")) {
     LL_ASSIGN(std::vector<float> factors, factors_of_tensor(source, *tensor, rope));
     for (std::size_t i = 0; i < rope.factors.size(); ++i) {

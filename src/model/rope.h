@@ -7,8 +7,8 @@
 
 namespace llorch {
 
-/// Reads base and scaling ("none", "linear", "llama3") from the keys of either container and GGUF's
-/// `rope_freqs.weight`. An unknown scaling is refused by name.
+/// Reads base and scaling ("none", "linear", "llama3", "yarn", "longrope") from the keys of either container and GGUF's
+/// tensors of factors. An unknown scaling is refused by name.
 Result<Rope> read_rope(const ModelSource& source, RopeKind kind, int dims);
 
 }  // namespace llorch

@@ -4,57 +4,131 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/format.h"
 #include "base/threads.h"
-#include "checkpoint/layout.h"
 #include "model/family.h"
 #include "model/finite.h"
 
 namespace llorch {
 namespace {
 
+/// A weight's tensor, from a file or built.
+struct Bound {
+  const Tensor* tensor = nullptr;
+  WeightDecl decl;
+};
+
 class CheckpointWeights : public WeightSource {
  public:
-  explicit CheckpointWeights(std::vector<const Tensor*> tensors) : tensors_(std::move(tensors)) {}
-
   Result<MatrixView> matrix(WeightId id) const override {
-    const Tensor& t = *tensors_[static_cast<std::size_t>(id)];
-    const std::int64_t row_bytes = bytes_of(format_of(t.type), t.shape[1]);
-    return MatrixView{.type = t.type,
-                      .rows = t.shape[0],
-                      .cols = t.shape[1],
+    const auto& [tensor, decl] = bound_[static_cast<std::size_t>(id)];
+    const std::int64_t row_bytes = bytes_of(format_of(tensor->type), decl.cols);
+    return MatrixView{.type = tensor->type,
+                      .rows = decl.rows,
+                      .cols = decl.cols,
                       .row_bytes = row_bytes,
-                      .data = t.data.data(),
-                      .name = t.name};
+                      .data = tensor->data.data() + decl.first_row * row_bytes,
+                      .name = decl.name};
   }
 
   Result<std::vector<float>> vector(WeightId id) const override {
-    const Tensor& t = *tensors_[static_cast<std::size_t>(id)];
-    const Format& format = format_of(t.type);
-    std::vector<float> values(static_cast<std::size_t>(t.elements()));
-    format.decode(t.data.data(), values.data(), t.elements() / format.block_len);
-    return values;
+    const auto& [tensor, decl] = bound_[static_cast<std::size_t>(id)];
+    const Format& format = format_of(tensor->type);
+    std::vector<float> values(static_cast<std::size_t>(tensor->elements()));
+    format.decode(tensor->data.data(), values.data(), tensor->elements() / format.block_len);
+    const auto first = values.begin() + decl.first_row;
+    return std::vector<float>(first, first + decl.cols);
   }
+
+  /// Finds, builds and checks the tensor of `decl`.
+  Status bind(const ModelSource& source, const Family& family, const ModelSpec& spec, const WeightDecl& decl);
+  /// Each tensor once, in the order of the plan.
+  std::vector<const Tensor*> tensors() const;
 
  private:
-  std::vector<const Tensor*> tensors_;  // by WeightId
+  Result<const Tensor*> find(const ModelSource& source, const Family& family, const ModelSpec& spec,
+                             const WeightDecl& decl);
+
+  std::vector<Bound> bound_;                                    // by WeightId
+  std::map<std::string, std::unique_ptr<const Tensor>> built_;  // by canonical name
+  TensorArena arena_;
 };
 
-Result<const Tensor*> find_weight(const ModelSource& source, const WeightDecl& decl) {
+Error missing(const ModelSource& source, const std::string& name) {
+  return errorf(ErrorCode::model_file, "{}: tensor {} is missing", source.checkpoint().path, name);
+}
+
+/// All experts of a tensor whose name has a '#'.
+Result<Tensor> stack_experts(const ModelSource& source, const std::string& pattern, std::int64_t n_experts,
+                             TensorArena& arena) {
+  std::vector<const Tensor*> experts;
+  for (std::int64_t e = 0; e < n_experts; ++e) {
+    experts.push_back(source.checkpoint().find(expert_name(pattern, e)));
+    if (experts.back() == nullptr) {
+      return missing(source, expert_name(pattern, e));
+    }
+  }
+  if (source.checkpoint().find(expert_name(pattern, n_experts)) != nullptr) {
+    return errorf(ErrorCode::model_file, "{}: tensor {} is there, but the model has {} experts",
+                  source.checkpoint().path, expert_name(pattern, n_experts), n_experts);
+  }
+  return stacked(arena, experts);
+}
+
+/// "attn_q.weight" of "blk.3.attn_q.weight".
+std::string_view in_layer(std::string_view canonical) {
+  return canonical.starts_with("blk.") ? canonical.substr(canonical.find('.', 4) + 1) : canonical;
+}
+
+Result<const Tensor*> CheckpointWeights::find(const ModelSource& source, const Family& family, const ModelSpec& spec,
+                                              const WeightDecl& decl) {
+  if (const auto known = built_.find(decl.name); known != built_.end()) {
+    return known->second.get();
+  }
+  const std::string name = source.tensor_name(decl.name);
   const Tensor* tensor = source.tensor(decl.name);
   if (tensor == nullptr) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} is missing", source.checkpoint().path,
-                  source.tensor_name(decl.name));
+    return missing(source, expert_name(name, 0));
   }
-  const std::vector<std::int64_t> wanted =
-      decl.is_vector ? std::vector<std::int64_t>{decl.cols} : std::vector<std::int64_t>{decl.rows, decl.cols};
-  if (tensor->shape != wanted) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} has the shape {}, the model's sizes need {}", tensor->file,
-                  tensor->name, shape_text(tensor->shape), shape_text(wanted));
+  std::optional<Tensor> built;
+  if (name.find('#') != std::string::npos) {
+    LL_ASSIGN(built, stack_experts(source, name, decl.shape.empty() ? 1 : decl.shape[0], arena_));
+  } else if (family.build != nullptr) {
+    LL_ASSIGN(built, family.build({source, in_layer(decl.name), *tensor, decl, spec, arena_}));
   }
-  return tensor;
+  if (!built) {
+    return tensor;
+  }
+  return built_.emplace(decl.name, std::make_unique<const Tensor>(*std::move(built))).first->second.get();
+}
+
+Status CheckpointWeights::bind(const ModelSource& source, const Family& family, const ModelSpec& spec,
+                               const WeightDecl& decl) {
+  LL_ASSIGN(const Tensor* tensor, find(source, family, spec, decl));
+  LL_TRY(expect_shape(*tensor, decl.shape));
+  if (tensor->type == DType::u8) {
+    return errorf(ErrorCode::model_file, "{}: tensor {} holds U8, which are no weights", tensor->file, tensor->name);
+  }
+  const std::int64_t block = format_of(tensor->type).block_len;
+  if (decl.is_vector ? decl.shape.back() % block != 0 : decl.cols % block != 0) {
+    return errorf(ErrorCode::model_file, "{}: tensor {}: rows of {} values are no whole blocks of {}", tensor->file,
+                  tensor->name, decl.cols, format_of(tensor->type).name);
+  }
+  bound_.push_back({tensor, decl});
+  return {};
+}
+
+std::vector<const Tensor*> CheckpointWeights::tensors() const {
+  std::vector<const Tensor*> all;
+  for (const Bound& bound : bound_) {
+    if (std::find(all.begin(), all.end(), bound.tensor) == all.end()) {
+      all.push_back(bound.tensor);
+    }
+  }
+  return all;
 }
 
 /// One piece of a tensor for the threads that look for NaN.
@@ -101,13 +175,13 @@ Status check_finite(const std::vector<const Tensor*>& tensors) {
 }  // namespace
 
 Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan) {
-  std::vector<const Tensor*> tensors;
+  LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
+  auto weights = std::make_unique<CheckpointWeights>();
   for (const WeightDecl& decl : plan.weights) {
-    LL_ASSIGN(const Tensor* tensor, find_weight(source, decl));
-    tensors.push_back(tensor);
+    LL_TRY(weights->bind(source, *family, plan.spec, decl));
   }
-  LL_TRY(check_finite(tensors));
-  return std::unique_ptr<WeightSource>(std::make_unique<CheckpointWeights>(std::move(tensors)));
+  LL_TRY(check_finite(weights->tensors()));
+  return std::unique_ptr<WeightSource>(std::move(weights));
 }
 
 }  // namespace llorch

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "quant/floats/floats.h"
+#include "quant/mxfp4/mxfp4.h"
 #include "quant/q4_0/q4_0.h"
 #include "quant/q4_k/q4_k.h"
 #include "quant/q6_k/q6_k.h"
@@ -11,7 +12,7 @@
 namespace llorch {
 
 std::span<const Format> formats() {
-  static const Format list[] = {kF32, kF16, kBf16, kQ8_0, kQ4_0, kQ4_K, kQ6_K};
+  static const Format list[] = {kF32, kF16, kBf16, kQ8_0, kQ4_0, kQ4_K, kQ6_K, kMxfp4};
   return list;
 }
 
@@ -34,6 +35,9 @@ const Format* find_format(std::string_view name) {
 }
 
 const Format& format_of(DType type) {
+  if (type == DType::u8) {
+    return kU8;
+  }
   const Format* format = find_format(static_cast<std::uint32_t>(type));
   LL_CHECK(format != nullptr, "a DType outside of the list of formats");
   return *format;

@@ -9,8 +9,19 @@
 
 namespace llorch {
 
-/// Values are GGUF's type ids, so that a file's id is looked up in the list and never cast blindly.
-enum class DType : std::uint32_t { f32 = 0, f16 = 1, q4_0 = 2, q8_0 = 8, q4_k = 12, q6_k = 14, bf16 = 30 };
+/// Values are GGUF's type ids, so that a file's id is looked up in the list and never cast blindly. u8 is no format of
+/// weights and not in the list: parts of SafeTensors formats that span two tensors.
+enum class DType : std::uint32_t {
+  f32 = 0,
+  f16 = 1,
+  q4_0 = 2,
+  q8_0 = 8,
+  q4_k = 12,
+  q6_k = 14,
+  bf16 = 30,
+  mxfp4 = 39,
+  u8 = 0xFFFFFFFE
+};
 
 struct Format {
   DType type;

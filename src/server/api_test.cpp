@@ -45,8 +45,8 @@ class ApiTest : public ::testing::Test {
   Losing backend;
   ChatTemplates chat;
   testing::Endless tokenizer;
-  EngineThread engine{
-      std::make_unique<Engine>(backend, tokenizer, 1, 64, EngineOptions{.context = 2000, .max_sequences = 1})};
+  EngineThread engine{std::make_unique<Engine>(backend, tokenizer, 1, KvLayout{.n_blocks = {64}},
+                                               EngineOptions{.context = 2000, .max_sequences = 1})};
   Log log{LogFormat::json, LogLevel::error};
   std::atomic<int> shutdowns{0};
   Api api{{.worker_id = "w", .heartbeat_timeout = milliseconds(20)}, log, [this] { ++shutdowns; }};

@@ -33,8 +33,8 @@ class EngineThreadTest : public ::testing::Test {
   testing::Slow backend;
   testing::Endless tokenizer;
   std::shared_ptr<Collect> sink = std::make_shared<Collect>();
-  EngineThread thread{
-      std::make_unique<Engine>(backend, tokenizer, 1, 64, EngineOptions{.context = 2000, .max_sequences = 1})};
+  EngineThread thread{std::make_unique<Engine>(backend, tokenizer, 1, KvLayout{.n_blocks = {64}},
+                                               EngineOptions{.context = 2000, .max_sequences = 1})};
 };
 
 TEST_F(EngineThreadTest, RunsToTheEnd) {

@@ -20,8 +20,8 @@ class JobsTest : public ::testing::Test {
   Jobs jobs{{.in_flight = 3, .timeout = std::chrono::hours(1)}, timers, metrics, log};
   testing::Slow backend;
   testing::Endless tokenizer;
-  EngineThread engine{
-      std::make_unique<Engine>(backend, tokenizer, 1, 64, EngineOptions{.context = 2000, .max_sequences = 1})};
+  EngineThread engine{std::make_unique<Engine>(backend, tokenizer, 1, KvLayout{.n_blocks = {64}},
+                                               EngineOptions{.context = 2000, .max_sequences = 1})};
 
   struct Started {
     std::shared_ptr<Recorded> answer = std::make_shared<Recorded>();

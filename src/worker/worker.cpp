@@ -131,7 +131,7 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   for (const std::string& problem : model.chat.problems()) {
     log.event(LogLevel::warn, "chat_template", {{"message", problem}});
   }
-  if (const int held = model.kv_blocks * kKvBlock; held < model.context) {
+  if (const int held = model.kv.most_tokens(model.context); held < model.context) {
     log.event(LogLevel::warn, "context_lowered",
               {{"asked", std::int64_t{model.context}}, {"context", std::int64_t{held}}, {"reason", "KV cache"}});
     model.context = held;
@@ -140,9 +140,8 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
 }
 
 std::unique_ptr<Engine> make_engine(const LoadedModel& model, const WorkerOptions& options) {
-  const EngineOptions engine{
-      .context = model.context, .max_sequences = options.max_sequences, .n_kv_groups = model.plan.n_kv_groups};
-  return std::make_unique<Engine>(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv_blocks, engine);
+  const EngineOptions engine{.context = model.context, .max_sequences = options.max_sequences};
+  return std::make_unique<Engine>(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv, engine);
 }
 
 ApiOptions api_options(const WorkerOptions& o) {

@@ -1,4 +1,4 @@
-"""Tiny models of random weights, one a family: logits and greedy ids equal those of llama.cpp and of a float64 forward
+"""Tiny models of random weights, one or more a family: logits and greedy ids equal those of llama.cpp and of a float64 forward
 pass, from GGUF and from the Hugging Face directory, on every device."""
 import pathlib
 import tempfile
@@ -7,7 +7,7 @@ import unittest
 import tool
 
 FAMILIES = tool.ROOT / "tests/data/families"
-NAMES = ["llama", "llama31", "llama-linear", "llama-tied", "qwen2"]
+NAMES = sorted(folder.name for folder in FAMILIES.iterdir() if folder.is_dir())
 EXACT = ["--context", 512, "--activations", "f32"]
 TOLERANCE = 1e-3
 
@@ -21,7 +21,8 @@ class Families(unittest.TestCase):
                 tool.skip(name, f"{folder} has no golden.json")
                 continue
             golden = tool.read_json(folder / "golden.json")
-            for model in (folder / "model.gguf", folder / "hf"):
+            twins = [folder / golden["hf_dir"]] if "hf_dir" in golden else []
+            for model in [folder / "model.gguf", *twins]:
                 if not model.exists():
                     tool.skip(name, f"{model} does not exist")
                     continue

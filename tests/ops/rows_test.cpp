@@ -93,7 +93,11 @@ TEST(Gate, EveryActivationAndWidth) {
           Stage stage;
           const GateOp op = {.act = act, .gated = gated};
           check(
-              stage, [&](const OpTable& table, const Work& work) { table.gate(op, work); },
+              stage,
+              [&](const OpTable& table, const Work& work) {
+                table.gate(op, work.slot(Slot::gate), work.slot(Slot::up),
+                           std::int64_t{work.batch->n_tokens()} * work.plan->width(Slot::gate), work);
+              },
               {{Slot::gate, width, rows_of(7, width, 1, size)}, {Slot::up, width, rows_of(7, width, 2)}}, Slot::gate, 7,
               2e-6F);
         }

@@ -10,8 +10,8 @@ namespace {
 #include "backend/avx2/generic/gate.inc"
 }  // namespace
 
-void gate(const GateOp& op, const Work& work) {
-  run_gate(op, work);
+void gate(const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work) {
+  run_gate(op, gate, up, n, work);
 }
 
 }  // namespace llorch::avx512

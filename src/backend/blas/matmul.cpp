@@ -48,8 +48,9 @@ void multiply(const Matmul& mm, const float* weights, std::int64_t begin, std::i
     const Range rows = neighbours(mm, i);
     const std::int64_t first = mm.x_rows != nullptr ? mm.x_rows[rows.begin] : rows.begin;
     library().sgemm(kRowMajor, kNoTrans, kTrans, rows.end - rows.begin, static_cast<int>(end - begin), cols, mm.scale,
-                    mm.x + first * cols, cols, weights, cols, mm.accumulate ? 1.0F : 0.0F,
-                    mm.y + rows.begin * mm.w->rows + begin, static_cast<int>(mm.w->rows));
+                    mm.x + first * mm.x_step(), static_cast<int>(mm.x_step()), weights, cols,
+                    mm.accumulate ? 1.0F : 0.0F, mm.y + rows.begin * mm.y_step() + begin,
+                    static_cast<int>(mm.y_step()));
     i = rows.end;
   }
 }
@@ -57,7 +58,7 @@ void multiply(const Matmul& mm, const float* weights, std::int64_t begin, std::i
 /// What sgemm leaves of rows [begin, end) of W: the bias and the cap.
 void finish(const Matmul& mm, std::int64_t begin, std::int64_t end) {
   for (int i = 0; i < mm.m; ++i) {
-    float* y = mm.y + i * mm.w->rows;
+    float* y = mm.y + i * mm.y_step();
     for (std::int64_t r = begin; mm.bias != nullptr && r < end; ++r) {
       y[r] += mm.scale * mm.bias[r];
     }

@@ -149,8 +149,8 @@ TEST(HostBackend, VerifyPassesOnEveryTable) {
 
 TEST(HostBackend, VerifyNamesAWrongOp) {
   OpTable table = ref::ops();
-  table.gate = [](const GateOp& op, const Work& work) {
-    ref::ops().gate(op, work);
+  table.gate = [](const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work) {
+    ref::ops().gate(op, gate, up, n, work);
     work.slot(Slot::gate)[0] += 1;
   };
   HostBackend backend(table, "broken", {.n_threads = 1});

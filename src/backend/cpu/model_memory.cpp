@@ -185,8 +185,10 @@ Status take_kv(ModelMemory& model) {
     const auto slots =
         static_cast<std::size_t>(model.limits.kv.n_blocks[static_cast<std::size_t>(op->kv_group)]) * kKvBlock;
     const std::size_t bytes = aligned(slots * widths[layer] * kFloat);
-    LL_ASSIGN(Buffer buffer, Buffer::make(2 * bytes, fmt::format("the KV cache of layer {}", step.layer)));
-    model.kv[layer] = {buffer.floats(), reinterpret_cast<float*>(buffer.bytes().data() + bytes)};
+    const bool shared = op->v == Slot::k;
+    LL_ASSIGN(Buffer buffer,
+              Buffer::make((shared ? 1 : 2) * bytes, fmt::format("the KV cache of layer {}", step.layer)));
+    model.kv[layer] = {buffer.floats(), reinterpret_cast<float*>(buffer.bytes().data() + (shared ? 0 : bytes))};
     model.buffers.push_back(std::move(buffer));
   }
   return {};

@@ -173,7 +173,9 @@ Status verify_gate(Bench& bench, const Batch& batch) {
   bench.slot(Slot::up).assign(bench.slot(Slot::up).size(), 2.0F);
   for (const float x : {0.0F, 40.0F}) {
     bench.slot(Slot::gate).assign(bench.slot(Slot::gate).size(), x);
-    bench.run(batch, Activations::f32, [&](const Work& work) { bench.table().gate({}, work); });
+    bench.run(batch, Activations::f32, [&](const Work& work) {
+      bench.table().gate({}, work.slot(Slot::gate), work.slot(Slot::up), std::int64_t{kTokens} * kWidth, work);
+    });
     for (const float value : bench.slot(Slot::gate)) {
       if (!near(static_cast<double>(value), 2.0 * static_cast<double>(x), 80.0)) {
         return wrong(bench.table(), "a gate", static_cast<double>(value), 2.0 * static_cast<double>(x));

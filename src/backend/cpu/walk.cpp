@@ -1,4 +1,5 @@
 #include "backend/cpu/walk.h"
+#include "backend/cpu/experts.h"
 
 #include <array>
 #include <variant>
@@ -23,9 +24,32 @@ struct Runner {
                     .scale = op.accumulate ? op.scale : 1.0F};
     run_matmul(table, mm, work);
   }
+  void operator()(const HeadsLinearOp& op) const {
+    const MatrixView& all = work.matrix(op.weight);
+    for (int h = 0; h < op.n_heads; ++h) {
+      MatrixView w = all;
+      w.rows = op.rows;
+      w.data += (op.w_begin + static_cast<std::int64_t>(h) * op.w_step) * all.row_bytes;
+      const Matmul mm{.w = &w,
+                      .x = work.slot(op.in.slot) + op.in.begin + h * op.in.step,
+                      .m = work.batch->n_tokens(),
+                      .y = work.slot(op.out.slot) + op.out.begin + h * op.out.step,
+                      .x_stride = op.in.row,
+                      .y_stride = op.out.row};
+      run_matmul(table, mm, work);
+      if (h + 1 < op.n_heads) {
+        work.team->barrier();  // the next head's 8-bit rows take the place of this one's
+      }
+    }
+  }
   void operator()(const RopeStoreOp& op) const { table.rope_store(op, layer, work); }
   void operator()(const AttendOp& op) const { table.attend(op, layer, work); }
-  void operator()(const GateOp& op) const { table.gate(op, work); }
+  void operator()(const GateOp& op) const {
+    const int width = op.width > 0 ? op.width : work.plan->width(Slot::gate);
+    table.gate(op, work.slot(Slot::gate), work.slot(Slot::up), std::int64_t{work.batch->n_tokens()} * width, work);
+  }
+  void operator()(const RouteOp& op) const { table.route(op, work); }
+  void operator()(const ExpertsOp& op) const { run_experts(table, op, work); }
   void operator()(const AddOp& op) const { table.add(op, work); }
   void operator()(const LogitsOp& op) const {
     if (work.batch->n_outputs() == 0) {
@@ -53,9 +77,12 @@ struct Written {
   std::span<const Slot> operator()(const EmbedOp& op) const { return one(op.out); }
   std::span<const Slot> operator()(const NormOp& op) const { return one(op.out); }
   std::span<const Slot> operator()(const LinearOp& op) const { return one(op.out); }
+  std::span<const Slot> operator()(const HeadsLinearOp& op) const { return one(op.out.slot); }
   std::span<const Slot> operator()(const RopeStoreOp& /*op*/) const { return these<Slot::q, Slot::k>(); }
   std::span<const Slot> operator()(const AttendOp& /*op*/) const { return these<Slot::att>(); }
   std::span<const Slot> operator()(const GateOp& /*op*/) const { return these<Slot::gate>(); }
+  std::span<const Slot> operator()(const RouteOp& /*op*/) const { return these<Slot::picks>(); }
+  std::span<const Slot> operator()(const ExpertsOp& op) const { return one(op.out); }
   std::span<const Slot> operator()(const AddOp& op) const { return one(op.out); }
   std::span<const Slot> operator()(const LogitsOp& /*op*/) const { return {}; }
 };

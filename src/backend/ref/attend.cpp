@@ -4,7 +4,8 @@
 //   s[j] = cap(scale * (q . k[j])), chains over head_dim in order, for the keys j of the piece that the query sees
 //   m' = max(m, s...), c = exp(m - m'), p[j] = exp(s[j] - m')
 //   l = l * c + (p[first] + ... + p[last]),  acc[d] = acc[d] * c, then += p[j] * v[j][d] for j first to last
-// and at the end att[d] = acc[d] / l. Before the first piece m = -inf and l = acc = 0, so that c = 0.
+// and at the end att[d] = acc[d] / l. Before the first piece m = -inf and l = acc = 0, so that c = 0; with a sink m is
+// its logit and l = 1.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -76,6 +77,9 @@ void attend_one(const AttendOp& op, const KvLayer& kv, const Work& work, int t, 
   float* acc = work.slot(Slot::att) + out_at;
   std::fill_n(acc, op.head_dim, 0.0F);
   Running run;
+  if (const float* sinks = work.vector(op.sinks)) {
+    run = {.max = sinks[head], .sum = 1};
+  }
   for (int piece = first / kKvBlock; piece <= position / kKvBlock; ++piece) {
     const int base = piece * kKvBlock;
     const auto at = (static_cast<std::ptrdiff_t>(blocks[piece]) * op.n_kv_heads + kv_head) * kKvBlock * op.head_dim;

@@ -17,12 +17,12 @@ namespace {
 constexpr int kRowGrain = 8;
 
 const float* x_row(const Matmul& mm, int i) {
-  return mm.x + (mm.x_rows != nullptr ? mm.x_rows[i] : i) * static_cast<std::ptrdiff_t>(mm.w->cols);
+  return mm.x + (mm.x_rows != nullptr ? mm.x_rows[i] : i) * mm.x_step();
 }
 
 /// What the op does with W[r] . x, in the order that ops.h tells.
 void store_output(const Matmul& mm, int i, std::int64_t r, float product) {
-  float& y = mm.y[i * mm.w->rows + r];
+  float& y = mm.y[i * mm.y_step() + r];
   float value = product + (mm.bias != nullptr ? mm.bias[r] : 0.0F);
   value = mm.accumulate ? y + mm.scale * value : mm.scale * value;
   y = mm.softcap > 0 ? mm.softcap * std::tanh(value / mm.softcap) : value;

@@ -12,6 +12,7 @@ OpTable ops() {
           .rope_store = rope_store,
           .attend = attend,
           .gate = gate,
+          .route = route,
           .add = add,
           .has_q8 = has_q8};
 }

@@ -10,7 +10,8 @@ void norm(const NormOp& op, const Work& work);
 void matmul(const Matmul& mm, const Work& work);
 void rope_store(const RopeStoreOp& op, int layer, const Work& work);
 void attend(const AttendOp& op, int layer, const Work& work);
-void gate(const GateOp& op, const Work& work);
+void route(const RouteOp& op, const Work& work);
+void gate(const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work);
 void add(const AddOp& op, const Work& work);
 bool has_q8(DType type);
 

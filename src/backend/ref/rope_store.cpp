@@ -21,7 +21,9 @@ void store(const RopeStoreOp& op, const KvLayer& kv, int slot, const float* k, c
   const std::size_t bytes = static_cast<std::size_t>(op.head_dim) * sizeof(float);
   for (int h = 0; h < op.n_kv_heads; ++h) {
     std::memcpy(kv.k + kv_offset(op, slot, h), k + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
-    std::memcpy(kv.v + kv_offset(op, slot, h), v + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
+    if (kv.v != kv.k) {
+      std::memcpy(kv.v + kv_offset(op, slot, h), v + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
+    }
   }
 }
 
@@ -67,13 +69,13 @@ void rope_store(const RopeStoreOp& op, int layer, const Work& work) {
     const auto index = static_cast<std::size_t>(t);
     float* q = work.slot(Slot::q) + static_cast<std::ptrdiff_t>(t) * op.n_heads * op.head_dim;
     float* k = work.slot(Slot::k) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
-    const float* v = work.slot(Slot::v) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
+    const float* v = work.slot(op.v) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
     rope_cos_sin(op.rope, inv, work.batch->positions[index], cos, sin);
     for (int h = 0; h < op.n_heads; ++h) {
-      rope_rotate(op.rope.kind, q + h * op.head_dim, n, cos, sin);
+      rope_rotate(op.rope.kind, q + h * op.head_dim + op.rope.offset, n, cos, sin);
     }
     for (int h = 0; h < op.n_kv_heads; ++h) {
-      rope_rotate(op.rope.kind, k + h * op.head_dim, n, cos, sin);
+      rope_rotate(op.rope.kind, k + h * op.head_dim + op.rope.offset, n, cos, sin);
     }
     store(op, work.kv[static_cast<std::size_t>(layer)], group.kv_slots[index], k, v);
   }

@@ -1,4 +1,5 @@
 // The reference ops that treat each token's row alone: embed, norm, gate, add. Threads share out the rows.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -56,6 +57,9 @@ float activated(Act act, float x) {
   if (act == Act::silu) {
     return x / (1.0F + std::exp(-x));
   }
+  if (act == Act::gelu_erf) {
+    return 0.5F * x * (1.0F + std::erf(x * 0.70710678F));
+  }
   constexpr float kSqrt2OverPi = 0.7978845608028654F;
   return 0.5F * x * (1.0F + std::tanh(kSqrt2OverPi * (x + 0.044715F * x * x * x)));
 }
@@ -83,27 +87,28 @@ void embed(const EmbedOp& op, const Work& work) {
 }
 
 void norm(const NormOp& op, const Work& work) {
-  const int width = work.plan->width(op.in);
-  const int n = width / op.groups;
+  const int row = op.row > 0 ? op.row : work.plan->width(op.in);
+  const int n = (op.width > 0 ? op.width : row) / op.groups;
   const auto function = op.kind == NormKind::rms ? rms_norm : layer_norm;
+  const float* weight = work.vector(op.weight);
   const Range rows = my_rows(work);
   for (int t = rows.begin; t < rows.end; ++t) {
-    const float* in = row_of(work.slot(op.in), t, width);
-    float* out = row_of(work.slot(op.out), t, width);
+    const float* in = row_of(work.slot(op.in), t, row);
+    float* out = row_of(work.slot(op.out), t, row);
     for (int g = 0; g < op.groups; ++g) {
-      function(in + g * n, out + g * n, n, work.vector(op.weight), work.vector(op.bias), op.eps);
+      function(in + g * n, out + g * n, n, op.own_weights ? weight + g * n : weight, work.vector(op.bias), op.eps);
     }
   }
 }
 
-void gate(const GateOp& op, const Work& work) {
-  const int width = work.plan->width(Slot::gate);
-  const Range rows = my_rows(work);
-  for (int t = rows.begin; t < rows.end; ++t) {
-    float* x = row_of(work.slot(Slot::gate), t, width);
-    const float* up = row_of(work.slot(Slot::up), t, width);
-    for (int i = 0; i < width; ++i) {
-      x[i] = op.gated ? activated(op.act, x[i]) * up[i] : activated(op.act, x[i]);
+void gate(const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work) {
+  const Range mine = part_of(static_cast<int>(n), work.thread, work.n_threads);
+  for (int i = mine.begin; i < mine.end; ++i) {
+    if (op.limit > 0) {
+      const float g = std::min(gate[i], op.limit);
+      gate[i] = g / (1.0F + std::exp(-op.alpha * g)) * (std::clamp(up[i], -op.limit, op.limit) + 1.0F);
+    } else {
+      gate[i] = op.gated ? activated(op.act, gate[i]) * up[i] : activated(op.act, gate[i]);
     }
   }
 }

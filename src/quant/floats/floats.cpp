@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "quant/block.h"
 #include "quant/half.h"
 
 namespace llorch {
@@ -32,10 +33,23 @@ void narrow(const float* in, std::byte* blocks, std::int64_t n) {
   }
 }
 
+void bytes_out(const std::byte* blocks, float* out, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    out[i] = static_cast<float>(std::to_integer<int>(blocks[i]));
+  }
+}
+
+void bytes_in(const float* in, std::byte* blocks, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    blocks[i] = static_cast<std::byte>(nearest_in(in[i], 0, 255));
+  }
+}
+
 }  // namespace
 
 constinit const Format kF32 = {DType::f32, "F32", 1, 4, copy_out, copy_in};
 constinit const Format kF16 = {DType::f16, "F16", 1, 2, widen<f16_to_f32>, narrow<f32_to_f16>};
 constinit const Format kBf16 = {DType::bf16, "BF16", 1, 2, widen<bf16_to_f32>, narrow<f32_to_bf16>};
+constinit const Format kU8 = {DType::u8, "U8", 1, 1, bytes_out, bytes_in};
 
 }  // namespace llorch

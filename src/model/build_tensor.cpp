@@ -1,0 +1,93 @@
+#include "model/build_tensor.h"
+
+#include <cstring>
+#include <utility>
+
+#include "base/format.h"
+#include "checkpoint/layout.h"
+#include "quant/formats.h"
+
+namespace llorch {
+namespace {
+
+std::vector<float> decoded(const Tensor& tensor) {
+  const Format& format = format_of(tensor.type);
+  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+  format.decode(tensor.data.data(), values.data(), tensor.elements() / format.block_len);
+  return values;
+}
+
+}  // namespace
+
+Tensor TensorArena::make(const Tensor& like, DType type, std::vector<std::int64_t> shape, std::byte** bytes) {
+  Tensor tensor{.name = like.name, .type = type, .shape = std::move(shape), .data = {}, .file = like.file};
+  tensor.file_offset = like.file_offset;
+  const auto size = static_cast<std::size_t>(bytes_of(format_of(type), tensor.elements()));
+  blocks_.push_back(std::make_unique<std::byte[]>(size));
+  *bytes = blocks_.back().get();
+  tensor.data = {*bytes, size};
+  return tensor;
+}
+
+Status expect_shape(const Tensor& tensor, const std::vector<std::int64_t>& shape) {
+  if (tensor.shape != shape) {
+    return errorf(ErrorCode::model_file, "{}: tensor {} has the shape {}, the model's sizes need {}", tensor.file,
+                  tensor.name, shape_text(tensor.shape), shape_text(shape));
+  }
+  return {};
+}
+
+Tensor plus_one(TensorArena& arena, const Tensor& tensor) {
+  std::vector<float> values = decoded(tensor);
+  for (float& value : values) {
+    value += 1.0F;
+  }
+  std::byte* bytes = nullptr;
+  Tensor built = arena.make(tensor, DType::f32, tensor.shape, &bytes);
+  std::memcpy(bytes, values.data(), values.size() * sizeof(float));
+  return built;
+}
+
+Tensor gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
+                const std::function<std::int64_t(std::int64_t)>& source) {
+  const bool plain = format_of(tensor.type).block_len == 1;
+  const std::vector<float> floats = plain ? std::vector<float>() : decoded(tensor);
+  const auto* from = plain ? tensor.data.data() : reinterpret_cast<const std::byte*>(floats.data());
+  const DType type = plain ? tensor.type : DType::f32;
+  const auto size = static_cast<std::size_t>(format_of(type).block_bytes);
+  std::byte* bytes = nullptr;
+  Tensor built = arena.make(tensor, type, std::move(shape), &bytes);
+  const std::int64_t n = built.elements();
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::memcpy(bytes + static_cast<std::size_t>(i) * size, from + static_cast<std::size_t>(source(i)) * size, size);
+  }
+  return built;
+}
+
+Tensor transposed(TensorArena& arena, const Tensor& tensor) {
+  const std::int64_t rows = tensor.shape[0];
+  const std::int64_t cols = tensor.shape[1];
+  return gathered(arena, tensor, {cols, rows}, [=](std::int64_t i) { return i % rows * cols + i / rows; });
+}
+
+Result<Tensor> stacked(TensorArena& arena, const std::vector<const Tensor*>& tensors) {
+  const Tensor& first = *tensors.front();
+  std::vector<std::int64_t> shape = {static_cast<std::int64_t>(tensors.size())};
+  shape.insert(shape.end(), first.shape.begin(), first.shape.end());
+  for (const Tensor* tensor : tensors) {
+    LL_TRY(expect_shape(*tensor, first.shape));
+    if (tensor->type != first.type) {
+      return errorf(ErrorCode::model_file, "{}: tensor {} is {}, but {} is {}", tensor->file, tensor->name,
+                    format_of(tensor->type).name, first.name, format_of(first.type).name);
+    }
+  }
+  std::byte* bytes = nullptr;
+  Tensor built = arena.make(first, first.type, std::move(shape), &bytes);
+  for (const Tensor* tensor : tensors) {
+    std::memcpy(bytes, tensor->data.data(), tensor->data.size());
+    bytes += tensor->data.size();
+  }
+  return built;
+}
+
+}  // namespace llorch

@@ -1,0 +1,43 @@
+// Tensors that no file holds as the plan needs them: transposed, reordered, stacked, one added. Built once, at load,
+// into memory of their own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "checkpoint/checkpoint.h"
+
+namespace llorch {
+
+/// Owns what was built; must outlive the tensors.
+class TensorArena {
+ public:
+  /// A tensor like `like` (name and file, for errors) of another type and shape; `bytes` is its memory.
+  Tensor make(const Tensor& like, DType type, std::vector<std::int64_t> shape, std::byte** bytes);
+
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+};
+
+/// ErrorCode::model_file unless `tensor` has this shape.
+Status expect_shape(const Tensor& tensor, const std::vector<std::int64_t>& shape);
+
+/// All values plus one, as F32 (gemma's norms are stored less one).
+Tensor plus_one(TensorArena& arena, const Tensor& tensor);
+
+/// Value i of the result, counted in the order of `shape`, is value source(i) of `tensor`. Keeps the type where a value
+/// is whole bytes, else gives F32. `source` must stay inside.
+Tensor gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
+                const std::function<std::int64_t(std::int64_t)>& source);
+
+/// [cols, rows] of a matrix.
+Tensor transposed(TensorArena& arena, const Tensor& tensor);
+
+/// Tensors of one type and shape, one after the other: [n, ...].
+Result<Tensor> stacked(TensorArena& arena, const std::vector<const Tensor*>& tensors);
+
+}  // namespace llorch

@@ -1,0 +1,11 @@
+// What Command R and Cohere 2 share.
+#pragma once
+
+#include "model/families/common.h"
+#include "model/family.h"
+
+namespace llorch {
+
+Result<ModelSpec> read_cohere(const ModelSource& source);
+
+}  // namespace llorch

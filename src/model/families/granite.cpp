@@ -1,0 +1,33 @@
+// Granite 3: Llama's layer with a scale at the embedding, in attention, at each residual and at the logits.
+#include "model/families/common.h"
+#include "model/families/list.h"
+
+namespace llorch {
+namespace {
+
+constexpr NamePair kHfKeys[] = {
+    {"attention.scale", "attention_multiplier"},
+    {"embedding_scale", "embedding_multiplier"},
+    {"residual_scale", "residual_multiplier"},
+    {"logit_scale", "logits_scaling"},
+};
+constexpr std::string_view kHfClasses[] = {"GraniteForCausalLM"};
+
+Result<ModelSpec> granite_spec(const ModelSource& source) {
+  LL_ASSIGN(ModelSpec spec, read_common(source, source.is_hf() ? RopeKind::half : RopeKind::adjacent));
+  LL_ASSIGN(const float attn_scale,
+            read_scale(source, "attention.scale", static_cast<double>(spec.layers.front().attn_scale)));
+  for_layers(spec, [attn_scale](LayerSpec& layer) { layer.attn_scale = attn_scale; });
+  LL_ASSIGN(spec.embed_scale, read_scale(source, "embedding_scale", 1));
+  LL_ASSIGN(spec.residual_scale, read_scale(source, "residual_scale", 1));
+  LL_ASSIGN(const float divisor, read_scale(source, "logit_scale", 1));
+  spec.logit_scale = 1 / divisor;
+  return spec;
+}
+
+}  // namespace
+
+const Family kGranite{
+    .names = {.architecture = "granite", .hf_keys = kHfKeys}, .hf_classes = kHfClasses, .spec = granite_spec};
+
+}  // namespace llorch

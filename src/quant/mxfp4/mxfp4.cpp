@@ -1,0 +1,64 @@
+#include "quant/mxfp4/mxfp4.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "quant/block.h"
+
+namespace llorch {
+namespace {
+
+constexpr int kHalf = BlockMxfp4::kLen / 2;
+/// Twice the values of E2M1, so that they are whole.
+constexpr int kTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+float weight(int code, float half_scale) {
+  return static_cast<float>(kTwice[code]) * half_scale;  // code 8, -0, is 0: as in ggml
+}
+
+void decode(const std::byte* blocks, float* out, std::int64_t n_blocks) {
+  for (std::int64_t b = 0; b < n_blocks; ++b, out += BlockMxfp4::kLen) {
+    const auto block = load_block<BlockMxfp4>(blocks + b * static_cast<std::int64_t>(sizeof(BlockMxfp4)));
+    const float half_scale = std::ldexp(1.0f, static_cast<int>(block.e) - 128);
+    for (int i = 0; i < kHalf; ++i) {
+      out[i] = weight(block.qs[i] & 15, half_scale);
+      out[i + kHalf] = weight(block.qs[i] >> 4, half_scale);
+    }
+  }
+}
+
+/// The code of the value nearest to x, given in halves.
+int nearest_code(float x) {
+  int best = 0;
+  for (int code = 1; code < 8; ++code) {
+    const float here = std::fabs(static_cast<float>(kTwice[code]) - std::fabs(x));
+    best = here < std::fabs(static_cast<float>(kTwice[best]) - std::fabs(x)) ? code : best;
+  }
+  return best == 0 || x >= 0 ? best : best + 8;
+}
+
+void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
+  for (std::int64_t b = 0; b < n_blocks; ++b, in += BlockMxfp4::kLen, blocks += sizeof(BlockMxfp4)) {
+    float largest = 0.0f;
+    for (int i = 0; i < BlockMxfp4::kLen; ++i) {
+      largest = std::max(largest, std::isfinite(in[i]) ? std::fabs(in[i]) : 0.0f);
+    }
+    int exponent = 0;  // largest = f * 2^exponent, f in [0.5, 1)
+    std::frexp(largest, &exponent);
+    // The largest value of E2M1 is 6: a power of two that brings `largest` into [4, 8).
+    const int e = largest == 0.0f ? 0 : std::clamp(exponent - 3 + 127, 0, 254);
+    BlockMxfp4 block{static_cast<std::uint8_t>(e), {}};
+    for (int i = 0; i < kHalf; ++i) {
+      const int low = nearest_code(std::ldexp(in[i], 128 - e));
+      const int high = nearest_code(std::ldexp(in[i + kHalf], 128 - e));
+      block.qs[i] = static_cast<std::uint8_t>(low | high << 4);
+    }
+    store_block(block, blocks);
+  }
+}
+
+}  // namespace
+
+constinit const Format kMxfp4 = {DType::mxfp4, "MXFP4", BlockMxfp4::kLen, sizeof(BlockMxfp4), decode, encode};
+
+}  // namespace llorch
