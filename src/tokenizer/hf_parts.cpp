@@ -73,7 +73,6 @@ Result<ReplaceStep> read_replace(const JsonNode& node) {
     return source.error("'{}': {}", text, regex.error().message);
   }
   step.regex = std::move(regex).value();
-  step.may_match_nothing = text.find_first_of("(^$\\") != std::string_view::npos || !step.regex->find_all("").empty();
   return step;
 }
 

@@ -178,6 +178,35 @@ TEST(HostileJson, GrowthIsBounded) {
   }
 }
 
+/// Forms of characters make a text longer once, whatever their number: rows of steps as models have them.
+TEST(HostileJson, GrowthOfRealNormalizersIsTaken) {
+  const char* kTaken[] = {
+      R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "NFD"}, {"type": "Lowercase"},
+          {"type": "Prepend", "prepend": "\u2581"}, {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}]}})",
+      R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": {"String": "``"}, "content": "\""},
+          {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}, {"type": "NFKC"}, {"type": "BertNormalizer"},
+          {"type": "Replace", "pattern": {"Regex": "(^| ) {2,}\\s"}, "content": "  "}]},
+          "pre_tokenizer": {"type": "Metaspace"}})",
+      R"({"decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"Regex": "(^a)|\\s+$"},
+          "content": "-----------"}, {"type": "Replace", "pattern": {"Regex": "(?:\\d)+"}, "content": "-----------"}]}})",
+  };
+  for (const char* patch : kTaken) {
+    json document = sound();
+    document.merge_patch(json::parse(patch));
+    const auto tokenizer = parse_tokenizer_json(document.dump(), "real.json");
+    EXPECT_TRUE(tokenizer.ok()) << tokenizer.error().message;
+  }
+  // A sentence in a character, put in again by every step between the forms.
+  json steps = json::array();
+  for (int i = 0; i < 3; ++i) {
+    steps.push_back({{"type", "Replace"}, {"pattern", {{"String", "\u0627"}}}, {"content", "\ufdfa"}});
+    steps.push_back({{"type", "NFKD"}});
+  }
+  json document = sound();
+  document["normalizer"] = {{"type", "Sequence"}, {"normalizers", steps}};
+  EXPECT_FALSE(parse_tokenizer_json(document.dump(), "bad.json").ok());
+}
+
 /// Taken, and no text makes it slow: a megabyte of one character, for every model.
 TEST(HostileJson, LongTextsTakeLittleTime) {
   const char* kModels[] = {

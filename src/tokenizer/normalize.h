@@ -34,7 +34,6 @@ struct ReplaceStep {
   std::string from;
   std::string to;
   std::optional<Regex> regex = std::nullopt;  // in place of `from`
-  bool may_match_nothing = false;             // the regex, in some text
 };
 /// Control characters away, odd white space to spaces, as SentencePiece's "nmt" rules.
 struct NmtStep {};
