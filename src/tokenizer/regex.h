@@ -3,7 +3,7 @@
 //
 //   pattern -> regex_parse*.cpp -> RegexTree -> regex_compile.cpp -> RegexProgram -> regex_match.cpp
 //
-// Not supported, and refused: back references, \G, \K, \X, callouts, absent groups, conditions.
+// What is refused is listed in docs/tokenizers.md.
 #pragma once
 
 #include <cstdint>

@@ -113,6 +113,12 @@ TEST(Utf8, Repair) {
   EXPECT_EQ(bytes, "");
 }
 
+TEST(Replace, AnEmptyTextHasNoMatches) {
+  const ReplaceStep step{"", "x", Regex::compile("^").value()};
+  EXPECT_EQ(replace_all(step, ""), "");
+  EXPECT_EQ(replace_all(step, "a"), "xa");
+}
+
 TEST(Decoder, ByteFallbackRuns) {
   Decoder decoder;
   decoder.steps.emplace_back(ByteFallbackDecode{});
