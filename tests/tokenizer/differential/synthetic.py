@@ -195,10 +195,11 @@ def added_tokens(rng, model):
         largest = max(largest, token_id)
         flag = (lambda odds: rng.random() < odds)
         special = i < 6 or flag(0.3)
-        # White space that takes white space along can be cut to less than nothing: Hugging Face aborts there.
+        # White space that takes white space along can be cut to less than nothing: Hugging Face aborts there. What Strip makes nothing of
+        # cuts between all characters there.
         blank = not text.strip()
         added.append({"id": token_id, "content": text, "single_word": flag(0.2), "lstrip": flag(0.25) and not blank, "rstrip": flag(0.25),
-                      "normalized": flag(0.2 if special else 0.6), "special": special})
+                      "normalized": flag(0.2 if special else 0.6) and not blank, "special": special})
     return added, {token["content"]: token["id"] for token in added}
 
 
