@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/format.h"
 #include "base/graphemes.h"
 #include "base/utf8.h"
@@ -11,7 +12,8 @@
 namespace llorch {
 namespace {
 
-constexpr std::size_t kMaxGrapheme = 6;  // bytes from which a grapheme is taken apart
+constexpr std::size_t kMaxGrapheme = 6;        // bytes from which a grapheme is taken apart
+constexpr std::size_t kMaxReplacement = 4096;  // bytes; known ones have 33
 
 bool has_leaf(std::uint32_t unit) {
   return (unit >> 8 & 1) != 0;
@@ -54,24 +56,31 @@ Result<Charsmap> Charsmap::parse(std::string_view blob) {
     map.units_.push_back(read_u32(blob, at));
   }
   map.replacements_ = blob.substr(4 + n_bytes);
-  LL_TRY(map.check());
+  LL_TRY(map.walk([](std::string_view, std::string_view) {}));
   return map;
 }
 
-Status Charsmap::check() {
+/// Calls fn for every rule, and checks on the way what can be reached.
+Status Charsmap::walk(const std::function<void(std::string_view, std::string_view)>& fn) const {
   if (!is_utf8(replacements_)) {
     return errorf(ErrorCode::model_file, "the charsmap's replacements are not UTF-8");
   }
   struct Visit {
     std::size_t at;
     std::size_t depth;
+    char label;
   };
   std::vector<bool> seen(units_.size());
-  std::vector<Visit> open = {{0, 0}};
+  std::vector<Visit> open = {{0, 0, '\0'}};
+  std::string key;
   seen[0] = true;
   while (!open.empty()) {
-    const auto [at, depth] = open.back();
+    const auto [at, depth, last] = open.back();
     open.pop_back();
+    key.resize(depth);
+    if (depth > 0) {
+      key.back() = last;
+    }
     const std::size_t base = children_of(at, units_[at]);
     if ((base & ~std::size_t{0xFF}) >= units_.size() || (has_leaf(units_[at]) && base >= units_.size())) {
       return errorf(ErrorCode::model_file, "the charsmap's unit {} points to unit {} of {}", at, base, units_.size());
@@ -82,18 +91,28 @@ Status Charsmap::check() {
         return errorf(ErrorCode::model_file, "the charsmap's unit {} names the replacement at {} of {} bytes", base,
                       value, replacements_.size());
       }
-      const auto length = static_cast<double>(until_zero(std::string_view(replacements_).substr(value)).size());
-      growth_ = std::max(growth_, length / static_cast<double>(std::max<std::size_t>(1, depth)));
+      const std::string_view replacement =
+          until_zero(std::string_view(replacements_).substr(value, kMaxReplacement + 1));
+      if (replacement.size() > kMaxReplacement) {
+        return errorf(ErrorCode::model_file, "the charsmap's replacement at {} has more than {} bytes", value,
+                      kMaxReplacement);
+      }
+      fn(key, replacement);
     }
     for (std::uint32_t label = 1; label < 256; ++label) {
       const std::size_t child = base ^ label;
       if (child < units_.size() && !seen[child] && label_of(units_[child]) == label) {
         seen[child] = true;
-        open.push_back({child, depth + 1});
+        open.push_back({child, depth + 1, static_cast<char>(label)});
       }
     }
   }
   return {};
+}
+
+void Charsmap::for_each_rule(const std::function<void(std::string_view, std::string_view)>& fn) const {
+  const Status sound = walk(fn);  // parse() has seen to that
+  LL_CHECK(sound.ok(), "a charsmap was checked when it was parsed");
 }
 
 /// Calls fn(Match) for every key that `text` begins with, the shortest first, until fn says false.

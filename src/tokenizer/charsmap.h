@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,8 +25,9 @@ class Charsmap {
   std::string rewrite(std::string_view text) const;
   /// Rewrites as SentencePiece does: by the longest key at every place.
   std::string rewrite_longest(std::string_view text) const;
-  /// How many times as long a text can become.
-  double growth() const { return growth_; }
+  /// Calls fn(key, replacement) for every rule; the replacements are places in replacements().
+  void for_each_rule(const std::function<void(std::string_view, std::string_view)>& fn) const;
+  std::string_view replacements() const { return replacements_; }
 
  private:
   struct Match {
@@ -36,11 +38,10 @@ class Charsmap {
   void for_each_prefix(std::string_view text, const Fn& fn) const;
   std::optional<Match> shortest(std::string_view text) const;
   std::optional<Match> longest(std::string_view text) const;
-  Status check();
+  Status walk(const std::function<void(std::string_view, std::string_view)>& fn) const;
 
   std::vector<std::uint32_t> units_;
   std::string replacements_;
-  double growth_ = 1;
 };
 
 }  // namespace llorch

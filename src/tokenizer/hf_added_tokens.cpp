@@ -66,7 +66,7 @@ Status read_added_tokens(const JsonNode& node, PipelineSpec& spec) {
       spec.added.push_back(std::move(token));
     } else {
       token.special = token.special || spec.added[place->second].special;
-      spec.added[place->second] = std::move(token);  // the last one says how
+      spec.added[place->second] = std::move(token);  // Hugging Face keeps both where `normalized` differs
     }
   }
   // Special tokens are looked for first, which decides between two of one normalised form.

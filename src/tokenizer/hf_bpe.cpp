@@ -7,6 +7,17 @@
 #include "tokenizer/merge_reader.h"
 
 namespace llorch {
+Result<std::optional<std::int32_t>> read_unknown(const JsonNode& model, PipelineSpec& spec) {
+  LL_ASSIGN(const std::string text, model.string_or("unk_token", "[UNK]"));
+  const auto id = spec.vocab->find(text);
+  if (!id) {
+    spec.warnings.push_back(model.get("unk_token")
+                                .error("'{}' is not in the vocabulary: what is not there either is left out", text)
+                                .message);
+  }
+  return id;
+}
+
 Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node) {
   LL_ASSIGN(const simdjson::dom::object object, node.object());
   std::size_t n_entries = 0;
@@ -15,7 +26,7 @@ Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node) {
   for (const simdjson::dom::key_value_pair entry : object) {
     std::int64_t id = 0;
     if (entry.value.get(id) != simdjson::SUCCESS || id < 0) {
-      return node.error("'{}' has no token id (an integer from 0)", entry.key);
+      return node.error("'{}' has {} for an id, an integer from 0 is needed", entry.key, found_value(entry.value));
     }
     ++n_entries;
     bytes += entry.key.size();
@@ -55,6 +66,12 @@ bool split_merge(simdjson::dom::element merge, std::string_view& left, std::stri
          pair.at(1).get(right) == simdjson::SUCCESS;
 }
 
+/// "#version: 0.2": the first line of merges.txt, which old files took along.
+bool is_version_line(simdjson::dom::element merge) {
+  std::string_view text;
+  return merge.get(text) == simdjson::SUCCESS && text.starts_with("#version");
+}
+
 /// `prefix` of the right one is dropped where two are joined.
 Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges, const Vocab& vocab,
                                std::string_view prefix) {
@@ -69,10 +86,14 @@ Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges
   };
   std::size_t i = 0;
   for (const simdjson::dom::element merge : merges) {
+    if (i == 0 && is_version_line(merge)) {
+      ++i;
+      continue;
+    }
     std::string_view left;
     std::string_view right;
     if (!split_merge(merge, left, right)) {
-      return node.error("entry {} is not a pair of tokens", i);
+      return node.error("entry {} is {}, a pair of tokens is needed", i, found_value(merge));
     }
     if (right.size() < prefix.size()) {
       return node.error("entry {} is '{}' + '{}', which is shorter than the prefix '{}'", i, left, right, prefix);
@@ -94,7 +115,7 @@ Status check_dropout(const JsonNode& node) {
   return dropout == 0 ? Status() : node.error("is {}: ids at random are not supported", dropout);
 }
 
-Result<BpeOptions> read_bpe_options(const JsonNode& model, const Vocab& vocab) {
+Result<BpeOptions> read_bpe_options(const JsonNode& model, PipelineSpec& spec) {
   LL_TRY(check_dropout(model.get("dropout")));
   BpeOptions options;
   LL_ASSIGN(options.continuing_prefix, model.string_or("continuing_subword_prefix", ""));
@@ -102,13 +123,8 @@ Result<BpeOptions> read_bpe_options(const JsonNode& model, const Vocab& vocab) {
   LL_ASSIGN(options.ignore_merges, model.boolean_or("ignore_merges", false));
   LL_ASSIGN(options.byte_fallback, model.boolean_or("byte_fallback", false));
   LL_ASSIGN(options.fuse_unk, model.boolean_or("fuse_unk", false));
-  const JsonNode unk = model.get("unk_token");
-  if (!unk.is_null()) {
-    LL_ASSIGN(const std::string_view text, unk.string());
-    options.unk_id = vocab.find(text);
-    if (!options.unk_id) {
-      return unk.error("'{}' is not in the vocabulary", text);
-    }
+  if (!model.get("unk_token").is_null()) {
+    LL_ASSIGN(options.unk_id, read_unknown(model, spec));
   }
   return options;
 }
@@ -150,7 +166,7 @@ bool leave_bytes(PipelineSpec& spec, const BpeOptions& options) {
 
 Status read_bpe(const JsonNode& model, PipelineSpec& spec) {
   LL_ASSIGN(spec.vocab, read_hf_vocab(model.get("vocab")));
-  LL_ASSIGN(BpeOptions options, read_bpe_options(model, *spec.vocab));
+  LL_ASSIGN(BpeOptions options, read_bpe_options(model, spec));
   LL_TRY(check_bytes(model, spec, options));
   options.raw_bytes = leave_bytes(spec, options);
   const JsonNode node = model.get("merges");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/result.h"
 #include "tokenizer/json_node.h"
@@ -16,6 +17,8 @@ inline std::int64_t hf_id_limit(std::size_t n_entries) {
 
 /// {"text": id, ...}
 Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node);
+/// The id of "unk_token"; none, with a warning, when it is not in spec.vocab.
+Result<std::optional<std::int32_t>> read_unknown(const JsonNode& model, PipelineSpec& spec);
 /// Sets spec.vocab and spec.model. After the pre-tokenizer: its last step may leave bytes as they are from now on.
 Status read_bpe(const JsonNode& model, PipelineSpec& spec);
 

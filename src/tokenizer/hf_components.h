@@ -25,7 +25,7 @@ Status read_wordlevel(const JsonNode& model, PipelineSpec& spec);
 Status read_added_tokens(const JsonNode& node, PipelineSpec& spec);
 
 /// Refuses steps that together could make a text more than kMaxGrowth times as long: a file must not turn a short
-/// prompt into gigabytes. llama 2's steps count 12, those of T5 198.
+/// prompt into gigabytes. llama 2's steps count 12, those of ALBERT 99.
 inline constexpr double kMaxGrowth = 256;
 Status check_growth(const JsonNode& root, const PipelineSpec& spec);
 

@@ -4,7 +4,7 @@
 #include "base/format.h"
 #include "tokenizer/end_tokens.h"
 #include "tokenizer/hf_bpe.h"
-#include "tokenizer/hf_components.h"
+#include "tokenizer/hf_parts.h"
 #include "tokenizer/json_node.h"
 #include "tokenizer/loaders.h"
 
@@ -34,7 +34,7 @@ Status read_model(const JsonNode& model, PipelineSpec& spec) {
       return read(model, spec);
     }
   }
-  return model.error("model type '{}' is unknown", type);
+  return not_supported(model, "model", type);
 }
 
 Status check_known_ids(const JsonNode& node, const PipelineSpec& spec, const std::vector<std::int32_t>& ids) {

@@ -21,7 +21,7 @@ Status read_scored(const JsonNode& node, std::size_t index, simdjson::dom::eleme
   simdjson::dom::array pair;
   if (entry.get(pair) != simdjson::SUCCESS || pair.size() != 2 || pair.at(0).get(text) != simdjson::SUCCESS ||
       pair.at(1).get(score) != simdjson::SUCCESS || !std::isfinite(score)) {
-    return node.error("entry {} is not a pair of text and score", index);
+    return node.error("entry {} is {}, a pair of text and score is needed", index, found_value(entry));
   }
   return {};
 }
@@ -51,19 +51,6 @@ Result<ScoredVocab> read_scored_vocab(const JsonNode& node) {
   }
   scored.vocab = std::move(vocab);
   return scored;
-}
-
-/// The id of unk_token; none, with a warning, when it is not in the vocabulary.
-Result<std::optional<std::int32_t>> read_unknown(const JsonNode& model, PipelineSpec& spec) {
-  LL_ASSIGN(const std::string text, model.string_or("unk_token", "[UNK]"));
-  const auto id = spec.vocab->find(text);
-  if (!id) {
-    spec.warnings.push_back(
-        model.get("unk_token")
-            .error("'{}' is not in the vocabulary: words that are not there either are left out", text)
-            .message);
-  }
-  return id;
 }
 
 }  // namespace

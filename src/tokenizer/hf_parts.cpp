@@ -16,6 +16,9 @@ Result<std::string> read_replacement(const JsonNode& node) {
 Result<PrependScheme> read_prepend_scheme(const JsonNode& node) {
   LL_ASSIGN(const bool add, node.boolean_or("add_prefix_space", true));
   LL_ASSIGN(const std::string scheme, node.string_or("prepend_scheme", add ? "always" : "never"));
+  if (!add && (scheme == "always" || scheme == "first")) {
+    return node.get("prepend_scheme").error("is '{}', though add_prefix_space is false", scheme);
+  }
   if (scheme == "always") {
     return PrependScheme::always;
   }
@@ -31,23 +34,7 @@ Result<PrependScheme> read_prepend_scheme(const JsonNode& node) {
 }  // namespace
 
 Error not_supported(const JsonNode& node, std::string_view component, std::string_view type) {
-  return node.error("{} type '{}' is not supported yet", component, type);
-}
-
-Result<PatternText> read_pattern(const JsonNode& node) {
-  PatternText pattern;
-  const JsonNode literal = node.get("String");
-  if (!literal.is_null()) {
-    LL_ASSIGN(const std::string_view text, literal.string());
-    if (text.empty()) {
-      return literal.error("is empty");
-    }
-    pattern.literal = text;
-    return pattern;
-  }
-  LL_ASSIGN(const std::string_view text, node.get("Regex").string());
-  pattern.regex = text;
-  return pattern;
+  return node.error("{} type '{}' is not known", component, type);
 }
 
 Result<ReplaceStep> read_replace(const JsonNode& node) {
@@ -70,10 +57,9 @@ Result<ReplaceStep> read_replace(const JsonNode& node) {
   }
   auto regex = Regex::compile(text);
   if (!regex.ok()) {
-    return source.error("'{}': {}", text, regex.error().message);
+    return source.error("the regular expression '{}': {}", one_line(text), regex.error().message);
   }
   step.regex = std::move(regex).value();
-  step.may_match_nothing = text.find_first_of("(^$\\") != std::string_view::npos || !step.regex->find_all("").empty();
   return step;
 }
 

@@ -10,12 +10,6 @@ namespace llorch {
 
 Error not_supported(const JsonNode& node, std::string_view component, std::string_view type);
 
-/// {"String": "..."}: a literal; {"Regex": "..."}: a regular expression. One of them is empty.
-struct PatternText {
-  std::string literal;
-  std::string regex;
-};
-Result<PatternText> read_pattern(const JsonNode& node);
 Result<ReplaceStep> read_replace(const JsonNode& node);
 Result<MetaspaceStep> read_metaspace(const JsonNode& node);
 

@@ -25,7 +25,7 @@ Result<SplitBehavior> read_behavior(const JsonNode& node) {
 Result<Regex> compile_at(const JsonNode& node, std::string_view pattern) {
   Result<Regex> regex = Regex::compile(pattern);
   if (!regex.ok()) {
-    return node.error("the regular expression '{}' is not supported: {}", pattern, regex.error().message);
+    return node.error("the regular expression '{}': {}", one_line(pattern), regex.error().message);
   }
   return regex;
 }
@@ -125,7 +125,7 @@ Status read_pre_tokenizer(const JsonNode& node, std::vector<PreTokenizeStep>& st
   }
   if (type == "Digits") {
     LL_ASSIGN(const bool single, node.boolean_or("individual_digits", false));
-    steps.emplace_back(SplitStep{single ? Pattern::number : Pattern::numbers, SplitBehavior::isolated, false});
+    steps.emplace_back(SplitStep{single ? Pattern::digit : Pattern::digits, SplitBehavior::isolated, false});
   } else if (type == "Whitespace") {
     steps.emplace_back(SplitStep{Pattern::words, SplitBehavior::removed, true});
   } else if (type == "WhitespaceSplit") {

@@ -30,6 +30,8 @@ TEST(HfPreTokenizers, ByName) {
   EXPECT_EQ(cut(R"({"type":"CharDelimiterSplit","delimiter":"-"})", "a-b--c"), (Strings{"a", "b", "c"}));
   EXPECT_EQ(cut(R"({"type":"FixedLength","length":2})", "a\u00e9bcd"), (Strings{"a\u00e9", "bc", "d"}));
   EXPECT_EQ(cut(R"({"type":"Digits","individual_digits":true})", "a12"), (Strings{"a", "1", "2"}));
+  EXPECT_EQ(cut(R"({"type":"Digits","individual_digits":true})", "\U00011de0\U00016ff4"),
+            (Strings{"\U00011de0", "\U00016ff4"}));  // of Unicode 17
   EXPECT_EQ(cut(R"({"type":"Punctuation","behavior":"Contiguous"})", "a!?b"), (Strings{"a", "!?", "b"}));
   EXPECT_EQ(cut(R"({"type":"UnicodeScripts"})", "  ab  \u6f22"), (Strings{"ab  ", "\u6f22"}));
   EXPECT_EQ(cut(R"({"type":"Split","pattern":{"String":""},"behavior":"Isolated","invert":false})", "ab"),

@@ -6,23 +6,25 @@
 
 namespace llorch {
 
-std::string one_line(std::string_view text) {
-  constexpr std::size_t kLongest = 400;
-  std::string line = repair_utf8(text.substr(0, kLongest));
+std::string one_line(std::string_view text, std::size_t longest) {
+  std::string line = repair_utf8(text.substr(0, longest));
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
       c = ' ';
     }
   }
-  return text.size() > kLongest ? line + "..." : line;
+  return text.size() > longest ? line + "..." : line;
+}
+
+std::string found_value(simdjson::dom::element value) {
+  return value.is_object() ? "an object" : value.is_array() ? "a list" : one_line(simdjson::minify(value));
 }
 
 Error JsonNode::wrong_type(std::string_view wanted) const {
   if (!present_) {
     return error("is missing, {} is needed", wanted);
   }
-  const bool nested = value_.is_object() || value_.is_array();
-  return error("is {}, {} is needed", nested ? "a list or an object" : simdjson::minify(value_), wanted);
+  return error("is {}, {} is needed", found_value(value_), wanted);
 }
 
 JsonNode JsonNode::get(std::string_view key) const {

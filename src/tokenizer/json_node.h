@@ -18,7 +18,11 @@
 namespace llorch {
 
 /// Text out of a file made fit for a message: control characters become spaces, and no more than a few lines' worth.
-std::string one_line(std::string_view text);
+std::string one_line(std::string_view text, std::size_t longest = 200);
+inline constexpr std::size_t kLongestMessage = 1000;  // with values in it that are cut themselves
+
+/// What a message says of a value: it itself, or that it is a list or an object.
+std::string found_value(simdjson::dom::element value);
 
 /// A value in a JsonDocument, or the absence of one. The document must outlive it.
 class JsonNode {
@@ -54,7 +58,8 @@ class JsonNode {
   template <class... Args>
   Error error(fmt::format_string<Args...> format, Args&&... args) const {
     const std::string message = fmt::format(format, std::forward<Args>(args)...);
-    return {ErrorCode::model_file, fmt::format("{}: {}: {}", *file_, one_line(path_), one_line(message))};
+    return {ErrorCode::model_file,
+            fmt::format("{}: {}: {}", *file_, one_line(path_), one_line(message, kLongestMessage))};
   }
 
  private:

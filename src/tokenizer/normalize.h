@@ -34,7 +34,6 @@ struct ReplaceStep {
   std::string from;
   std::string to;
   std::optional<Regex> regex = std::nullopt;  // in place of `from`
-  bool may_match_nothing = false;             // the regex, in some text
 };
 /// Control characters away, odd white space to spaces, as SentencePiece's "nmt" rules.
 struct NmtStep {};
@@ -66,10 +65,14 @@ std::string normalize(const std::vector<NormalizeStep>& steps, std::string_view 
 /// character was removed, or replaced together with others.
 bool keeps_start(const std::vector<NormalizeStep>& steps, std::string_view text);
 
-/// Calls fn(begin, end) for every match of the step's pattern, left to right.
+/// Calls fn(begin, end) for every match of the step's pattern, left to right. An empty text has none, as Hugging Face
+/// has it.
 template <class Fn>
 void for_each_match(const ReplaceStep& step, std::string_view text, const Fn& fn) {
   if (step.regex) {
+    if (text.empty()) {
+      return;
+    }
     for (const RegexMatch& match : step.regex->find_all(text)) {
       fn(match.begin, match.end);
     }

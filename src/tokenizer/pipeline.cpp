@@ -29,6 +29,12 @@ Pipeline::Pipeline(PipelineSpec spec) : spec_(std::move(spec)) {
     shown_.push_back(token.spelled.empty() ? looked_for : token.spelled);
     added_ids_.emplace(token.content, token.id);
   }
+  for (std::int32_t id = 0; id < spec_.vocab->size() && !specials.empty(); ++id) {
+    Token& token = tokens_[static_cast<std::size_t>(id)];
+    // A second token of the vocabulary with a special one's text is skipped by its text, too.
+    token.hidden =
+        token.hidden || (token.added < 0 && !spec_.vocab->is_findable(id) && specials.contains(spec_.vocab->text(id)));
+  }
   for (const PreTokenizeStep& step : spec_.pre_tokenizer) {
     const auto* metaspace = std::get_if<MetaspaceStep>(&step);
     asks_for_start_ = asks_for_start_ || (metaspace != nullptr && metaspace->prepend == PrependScheme::first);

@@ -3,7 +3,7 @@
 //
 //   pattern -> regex_parse*.cpp -> RegexTree -> regex_compile.cpp -> RegexProgram -> regex_match.cpp
 //
-// Not supported, and refused: back references, \G, \K, \X, callouts, absent groups, conditions.
+// What is refused is listed in docs/tokenizers.md.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +49,8 @@ class Regex {
   /// it. Time is proportional to text x program, memory to the longest attempt of one match.
   void find_all(std::string_view text, RegexScratch& scratch, std::vector<RegexMatch>& out) const;
   std::vector<RegexMatch> find_all(std::string_view text) const;
+  /// False when every match has a character at least, whatever the text.
+  bool may_match_nothing() const;
 
  private:
   explicit Regex(std::shared_ptr<const RegexProgram> program) : program_(std::move(program)) {}

@@ -412,6 +412,7 @@ void Compiler::finish() {
 
 Result<RegexProgram> Compiler::run() {
   find_nullable();
+  program_.nullable = nullable(tree_.root);
   LL_TRY(node(tree_.root));
   if (program_.insts.size() > kMaxRegexInsts) {
     return errorf(ErrorCode::unsupported, "it is too large: more than {} instructions", kMaxRegexInsts);

@@ -675,6 +675,10 @@ std::vector<RegexMatch> Regex::find_all(std::string_view text) const {
   return out;
 }
 
+bool Regex::may_match_nothing() const {
+  return program_->nullable;
+}
+
 Result<Regex> Regex::compile(std::string_view pattern) {
   LL_ASSIGN(const RegexTree tree, parse_regex(pattern));
   LL_ASSIGN(RegexProgram program, compile_regex(tree));

@@ -66,9 +66,21 @@ Result<int> RegexParser::alternation(int depth) {
   return node.children.size() == 1 ? node.children[0] : add(std::move(node));
 }
 
-void RegexParser::skip_extended() {
-  while (flags_.extended && !done()) {
-    if (peek() == '#') {
+/// Comments, and with (?x) white space. A comment without an end stays: group() says so.
+void RegexParser::skip_ignored() {
+  while (!done()) {
+    if (text_.substr(at_).starts_with("(?#")) {
+      std::size_t end = at_ + 3;
+      while (end < text_.size() && text_[end] != ')') {
+        end += text_[end] == '\\' ? 2 : 1;
+      }
+      if (end >= text_.size()) {
+        return;
+      }
+      at_ = end + 1;
+    } else if (!flags_.extended) {
+      return;
+    } else if (peek() == '#') {
       while (!done() && peek() != '\n') {
         ++at_;
       }
@@ -83,7 +95,7 @@ void RegexParser::skip_extended() {
 Result<int> RegexParser::sequence(int depth) {
   RegexNode node;
   node.kind = Kind::concat;
-  for (skip_extended(); !done() && peek() != '|' && peek() != ')'; skip_extended()) {
+  for (skip_ignored(); !done() && peek() != '|' && peek() != ')'; skip_ignored()) {
     LL_ASSIGN(int part, atom(depth));
     LL_ASSIGN(part, quantified(part));
     node.children.push_back(part);
@@ -135,16 +147,10 @@ Result<int> RegexParser::group(int depth) {
     if (peek() == '*') {
       return error("callouts (*...) are not supported");
     }
-    ++n_groups_;
     return group_body(depth);
   }
   if (take("#")) {
-    const std::size_t end = text_.find(')', at_);
-    if (end == std::string_view::npos) {
-      return error("the comment has no end");
-    }
-    at_ = end + 1;
-    return add({});
+    return error("the comment has no end");
   }
   if (take(":")) {
     return group_body(depth);
@@ -175,7 +181,6 @@ Result<int> RegexParser::group(int depth) {
       return error("the group's name has no end");
     }
     at_ = end + 1;
-    ++n_groups_;
     return group_body(depth);
   }
   return flags_group(depth);
@@ -314,7 +319,7 @@ bool RegexParser::interval(int* min, int* max) {
 
 Result<int> RegexParser::quantified(int node) {
   int n_stacked = 0;
-  for (skip_extended(); !done(); skip_extended()) {
+  for (skip_ignored(); !done(); skip_ignored()) {
     RegexNode repeat;
     repeat.kind = Kind::repeat;
     bool counted = false;

@@ -39,7 +39,7 @@ class RegexParser {
   Result<int> backslash();
   Result<int> quantified(int node);
   bool interval(int* min, int* max);
-  void skip_extended();
+  void skip_ignored();
 
   // regex_parse_class.cpp
   Result<CharSet> char_class(int depth, bool outermost);
@@ -68,7 +68,6 @@ class RegexParser {
   std::string_view text_;
   std::size_t at_ = 0;
   Flags flags_;
-  int n_groups_ = 0;
   RegexTree tree_;
 };
 

@@ -65,6 +65,7 @@ struct RegexProgram {
   int n_caches = 0;
   bool has_groups = false;  // looks or atomic groups
   bool has_null_loops = false;
+  bool nullable = false;  // some match may be empty
 };
 
 /// Instructions of a program, at most.

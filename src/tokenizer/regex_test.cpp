@@ -68,6 +68,9 @@ TEST(Regex, Flags) {
   EXPECT_EQ(matches("(?i:a)b", "AbAB"), (Strings{"Ab"}));
   EXPECT_EQ(matches("(?m).", "\n"), (Strings{"\n"}));
   EXPECT_EQ(matches("(?x) a # comment\n b", "ab"), (Strings{"ab"}));
+  EXPECT_EQ(matches("a(?#c)+", "aaa"), (Strings{"aaa"}));
+  EXPECT_EQ(matches("a(?#c\\)){2}", "aaa"), (Strings{"aa"}));
+  EXPECT_EQ(matches("(?#c)a(?#)|b", "ab"), (Strings{"a", "b"}));
 }
 
 TEST(Regex, WhatIsNotSupportedIsNamed) {
@@ -79,6 +82,7 @@ TEST(Regex, WhatIsNotSupportedIsNamed) {
   EXPECT_NE(refusal("(a").find("')'"), std::string::npos);
   EXPECT_NE(refusal("[a").find("']'"), std::string::npos);
   EXPECT_NE(refusal("*a").find("'*'"), std::string::npos);
+  EXPECT_NE(refusal("a(?#c").find("comment has no end"), std::string::npos);
   EXPECT_NE(refusal("(?:(?:ab){9999}){9999}").find("too large"), std::string::npos);
   EXPECT_NE(refusal("(?:(?:(?:){9999}){9999}){9999}").find("too large"), std::string::npos);
   EXPECT_FALSE(refusal(std::string(100000, '(')).empty());

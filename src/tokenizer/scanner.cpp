@@ -179,8 +179,16 @@ constexpr KnownPattern kKnown[] = {
     {R"(\p{N}+)", Pattern::numbers},
 };
 
+/// \p{N} of Unicode 17, which Rust's char::is_numeric goes by; the regular expressions go by Unicode 16.
+bool is_numeric(char32_t c) {
+  return is_number(category_of(c)) || (c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6);
+}
+
 bool is_match(Pattern pattern, char32_t c) {
   switch (pattern) {
+    case Pattern::digit:
+    case Pattern::digits:
+      return is_numeric(c);
     case Pattern::punctuation:
       return is_old_punctuation(c);
     case Pattern::white_space:
@@ -192,7 +200,7 @@ bool is_match(Pattern pattern, char32_t c) {
 
 /// Patterns of one character, or runs of it: what lies between is cut as well.
 void scan_characters(Pattern pattern, std::string_view text, std::vector<Cut>& cuts) {
-  const bool joins = pattern == Pattern::numbers;
+  const bool joins = pattern == Pattern::numbers || pattern == Pattern::digits;
   bool open = false;  // the last cut may grow
   for (std::size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text.substr(at));
@@ -256,6 +264,8 @@ void scan(Pattern pattern, std::string_view text, std::vector<Cut>& cuts) {
   switch (pattern) {
     case Pattern::number:
     case Pattern::numbers:
+    case Pattern::digit:
+    case Pattern::digits:
     case Pattern::punctuation:
     case Pattern::white_space:
       return scan_characters(pattern, text, cuts);

@@ -15,6 +15,8 @@ enum class Pattern {
   qwen2,        // the same, numbers by one
   number,       // one \p{N}
   numbers,      // \p{N}+
+  digit,        // one character that Rust calls numeric
+  digits,       // runs of them
   punctuation,  // one character of is_old_punctuation()
   white_space,  // one \s
   words,        // \w+|[^\w\s]+ with the \w of Rust's regex

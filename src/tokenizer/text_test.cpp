@@ -1,6 +1,7 @@
 // The parts that need no vocabulary: scanners, splits, Unicode, UTF-8, decoders.
 #include <gtest/gtest.h>
 
+#include "base/text_forms.h"
 #include "base/unicode.h"
 #include "base/utf8.h"
 #include "tokenizer/decoder.h"
@@ -81,6 +82,24 @@ TEST(Unicode, Nfc) {
   EXPECT_EQ(to_nfc("e\xFF\u0301"), "e\xFF\u0301");
 }
 
+/// What hf_growth.cpp takes for granted: how much longer a character becomes by its forms.
+TEST(Unicode, FormsAreOfBoundedLength) {
+  for (char32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c < 0xE000) {
+      continue;
+    }
+    std::string text;
+    append_utf8(text, c);
+    const auto is_within = [&](double factor, const std::string& form) {
+      return static_cast<double>(form.size()) <= factor * static_cast<double>(text.size());
+    };
+    EXPECT_TRUE(is_within(1.5, to_lower(text))) << text;
+    EXPECT_TRUE(is_within(3, to_nfd(to_lower(to_nfd(to_lower(text)))))) << text;
+    EXPECT_TRUE(is_within(11, to_nfkd(to_lower(to_nfkd(to_lower(text)))))) << text;
+    EXPECT_LE(to_nfc(to_nfd(text)).size(), to_nfd(text).size()) << text;
+  }
+}
+
 TEST(Utf8, Repair) {
   EXPECT_EQ(repair_utf8("a\xE6\xBCz"), "a\uFFFDz");
   EXPECT_EQ(repair_utf8("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
@@ -92,6 +111,12 @@ TEST(Utf8, Repair) {
   bytes += "\x80z";
   EXPECT_EQ(take_utf8(bytes), "\U0001F600z");
   EXPECT_EQ(bytes, "");
+}
+
+TEST(Replace, AnEmptyTextHasNoMatches) {
+  const ReplaceStep step{"", "x", Regex::compile("^").value()};
+  EXPECT_EQ(replace_all(step, ""), "");
+  EXPECT_EQ(replace_all(step, "a"), "xa");
 }
 
 TEST(Decoder, ByteFallbackRuns) {

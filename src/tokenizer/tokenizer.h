@@ -86,8 +86,8 @@ Result<std::unique_ptr<Tokenizer>> parse_tokenizer_json(std::string_view json, c
 
 /// Text of a growing sequence, one token at a time, in whole UTF-8 characters. Everything that push() and finish()
 /// give, joined, is decode() of all the ids: bytes of an unfinished character wait for the rest, and so does what a
-/// later token may change (a run of <0xXX> tokens is characters or U+FFFD as a whole). The cost of a token does not
-/// depend on how many came before. Ids outside the vocabulary add nothing.
+/// later token may change (a run of <0xXX> tokens; all, with the rare decoders that docs/tokenizers.md names). The cost
+/// of a token does not depend on how many came before. Ids outside the vocabulary add nothing.
 class StreamDecoder {
  public:
   /// `tokenizer` must outlive the decoder. `first`: the text begins here (not a continuation of a prompt).

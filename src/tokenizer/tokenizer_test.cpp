@@ -199,7 +199,7 @@ TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
   document = byte_level_json();
   document["pre_tokenizer"] = {
       {"type", "Split"}, {"pattern", {{"Regex", "(a)\\1"}}}, {"behavior", "Isolated"}, {"invert", false}};
-  EXPECT_NE(refusal(document).find("'(a)\\1' is not supported: the back reference"), std::string::npos);
+  EXPECT_NE(refusal(document).find("'(a)\\1': the back reference"), std::string::npos);
   document = byte_level_json();
   document["post_processor"] = {{"type", "Rot13"}};
   EXPECT_NE(refusal(document).find("post_processor type 'Rot13'"), std::string::npos);
@@ -219,13 +219,47 @@ TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
   EXPECT_NE(refusal(document).find("model.dropout"), std::string::npos);
 }
 
+TEST(TokenizerJson, AnUnknownTokenThatIsNotThereIsLeftOut) {
+  json document = spm_json();
+  document["model"]["unk_token"] = "zz";
+  const auto tokenizer = parse(document);
+  EXPECT_EQ(tokenizer->encode("xb", {}), (Ids{3, 5}));
+  ASSERT_EQ(tokenizer->warnings().size(), 1u);
+  EXPECT_NE(tokenizer->warnings()[0].find("model.unk_token: 'zz' is not in the vocabulary"), std::string::npos);
+}
+
+TEST(TokenizerJson, MergesMayBeginWithTheirVersion) {
+  json document = byte_level_json();
+  document["model"]["merges"] = {"#version: 0.2", "a b", "\xC4\xA0 ab"};
+  EXPECT_EQ(parse(document)->encode("ab", {}), (Ids{256}));
+}
+
+TEST(TokenizerJson, ATextThatIsSpecialIsSkippedWhateverItsId) {
+  json document = byte_level_json();
+  document["added_tokens"] = {added(3, "<s>")};
+  document["model"] =
+      json::parse(R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["<s>", 0], ["a", -1], ["<s>", -1]]})");
+  document.erase("decoder");
+  document.erase("pre_tokenizer");
+  EXPECT_EQ(parse(document)->decode(Ids{1, 2, 3}, true).value(), "a");
+  EXPECT_EQ(parse(document)->decode(Ids{1, 2, 3}, false).value(), "<s> a <s>");
+}
+
+TEST(TokenizerJson, LongValuesLeaveTheReasonReadable) {
+  json document = byte_level_json();
+  const std::string pattern = "(a)" + std::string(5000, 'x') + "\\1";
+  document["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}};
+  EXPECT_NE(refusal(document).find("back reference"), std::string::npos);
+  EXPECT_LT(refusal(document).size(), 600u);
+}
+
 TEST(TokenizerJson, DamagedVocabulariesAreRefused) {
   json document = byte_level_json();
   document["model"]["vocab"]["zz"] = 256;
   EXPECT_NE(refusal(document).find("is there twice"), std::string::npos);
   document = byte_level_json();
   document["model"]["vocab"]["zz"] = -4;
-  EXPECT_NE(refusal(document).find("'zz' has no token id"), std::string::npos);
+  EXPECT_NE(refusal(document).find("'zz' has -4 for an id"), std::string::npos);
   document = byte_level_json();
   document["model"]["vocab"]["zz"] = 2000000000;
   EXPECT_NE(refusal(document).find("too large"), std::string::npos);

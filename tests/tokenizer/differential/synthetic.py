@@ -24,13 +24,14 @@ def trie(entries):
         for byte in key:
             node = node[0].setdefault(byte, ({}, [None]))
         node[1][0] = value
-    units, used = {0: 0}, {0}
+    units, used, bases = {0: 0}, {0}, set()
 
     def place(node, at):
         labels = sorted(node[0]) + ([0] if node[1][0] is not None else [])
         base = 1
-        while any(base ^ label in used for label in labels) or (at ^ base) >= 1 << 21:
+        while base in bases or any(base ^ label in used for label in labels) or (at ^ base) >= 1 << 21:
             base += 1
+        bases.add(base)
         used.update(base ^ label for label in labels)
         units[at] = units.get(at, 0) | (at ^ base) << 10
         if node[1][0] is not None:
@@ -70,6 +71,9 @@ NORMALIZERS = [
     sequence("normalizers", {"type": "Prepend", "prepend": SPACE}, replace(" ", SPACE)),
     sequence("normalizers", {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}),
     sequence("normalizers", {"type": "Precompiled", "precompiled_charsmap": charsmap(RULES)}, {"type": "Strip", "strip_left": True, "strip_right": True}, replace(r" {2,}", SPACE, True)),
+    sequence("normalizers", replace("``", '"'), {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"},
+             {"type": "Precompiled", "precompiled_charsmap": charsmap({"\ufb01": "fi", "\ufdfa": "\u0635\u0644\u0649"})}, replace(r" {2,}", " ", True)),
+    sequence("normalizers", {"type": "Strip", "strip_left": True, "strip_right": True}, replace("^", "x", True)),
     sequence("normalizers", sequence("normalizers"), {"type": "NFD"}, sequence("normalizers", {"type": "NFC"})),
 ]
 METASPACE = {"type": "Metaspace", "replacement": SPACE, "prepend_scheme": "always", "split": True}
@@ -108,7 +112,7 @@ DECODERS = [
     {**METASPACE, "prepend_scheme": "first"}, {"type": "WordPiece", "prefix": "##", "cleanup": True}, {"type": "WordPiece", "prefix": "##", "cleanup": False},
     {"type": "BPEDecoder", "suffix": "</w>"}, {"type": "CTC", "pad_token": "<pad>", "word_delimiter_token": "|", "cleanup": True},
     {"type": "CTC", "pad_token": "a", "word_delimiter_token": "|", "cleanup": False}, {"type": "Fuse"}, {"type": "ByteFallback"},
-    {"type": "Strip", "content": "a", "start": 1, "stop": 0}, replace("a", "bb"), replace(r"[ab]+", "-", True),
+    {"type": "Strip", "content": "a", "start": 1, "stop": 0}, replace("a", "bb"), replace(r"[ab]+", "-", True), replace("^|b*$", "_", True),
     sequence("decoders", replace(SPACE, " "), {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}),
     sequence("decoders", {"type": "ByteFallback"}, METASPACE, {"type": "Fuse"}, replace("ab", "x")),
     sequence("decoders", {"type": "Fuse"}, METASPACE), sequence("decoders", {"type": "WordPiece", "prefix": "##", "cleanup": True}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 2, "stop": 0}),
@@ -191,10 +195,11 @@ def added_tokens(rng, model):
         largest = max(largest, token_id)
         flag = (lambda odds: rng.random() < odds)
         special = i < 6 or flag(0.3)
-        # White space that takes white space along can be cut to less than nothing: Hugging Face aborts there.
+        # White space that takes white space along can be cut to less than nothing: Hugging Face aborts there. What Strip makes nothing of
+        # cuts between all characters there.
         blank = not text.strip()
         added.append({"id": token_id, "content": text, "single_word": flag(0.2), "lstrip": flag(0.25) and not blank, "rstrip": flag(0.25),
-                      "normalized": flag(0.2 if special else 0.6), "special": special})
+                      "normalized": flag(0.2 if special else 0.6) and not blank, "special": special})
     return added, {token["content"]: token["id"] for token in added}
 
 
