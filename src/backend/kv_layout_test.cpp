@@ -5,6 +5,7 @@
 #include <set>
 
 #include "backend/batch.h"
+#include "backend/kv_bytes.h"
 
 namespace llorch {
 namespace {
@@ -37,6 +38,42 @@ TEST(KvLayout, MostTokens) {
   EXPECT_EQ(windowed.most_tokens(100000), 3200);
   const KvLayout small{.windows = {0, 64}, .n_blocks = {100, 2}, .chunk = 16};
   EXPECT_EQ(small.most_tokens(100000), 64);
+}
+
+class NoNames : public WeightNames {
+ public:
+  bool has(std::string_view /*name*/) const override { return false; }
+};
+
+struct Shape {
+  int n_layers, period, window, n_kv_heads, head_dim;  // layer l sees all when l % period == period - 1
+};
+
+/// Bytes of the KV cache that one sequence of n_tokens holds.
+std::int64_t held_bytes(const Shape& shape, int n_tokens) {
+  LayerSpec layer{.n_heads = shape.n_kv_heads, .n_kv_heads = shape.n_kv_heads, .head_dim = shape.head_dim};
+  layer.ff_dim = 1;
+  ModelSpec spec{.dim = 1, .vocab = 1, .max_context = n_tokens};
+  for (int i = 0; i < shape.n_layers; ++i) {
+    layer.window = i % shape.period == shape.period - 1 ? 0 : shape.window;
+    spec.layers.push_back(layer);
+  }
+  assign_kv_groups(spec);
+  const Plan plan = make_plan(spec, NoNames()).value();
+  const KvLayout kv{.windows = kv_windows(plan), .n_blocks = {}, .chunk = 256};
+  std::int64_t bytes = 0;
+  for (int group = 0; group < kv.n_groups(); ++group) {
+    bytes += kv.blocks_for(group, n_tokens) * kv_block_bytes(plan, group);
+  }
+  return bytes;
+}
+
+// At 8,192 tokens: 256 blocks in each layer that sees all, and what window and chunk overlap in each of the others.
+TEST(KvLayout, ModelsWithWindows) {
+  const std::int64_t gemma3_block = std::int64_t{2} * kKvBlock * 4 * 256 * 4;  // k and v, of one layer
+  EXPECT_EQ(held_bytes({34, 6, 1024, 4, 256}, 8192), (5 * 256 + 29 * 41) * gemma3_block);
+  const std::int64_t gpt_oss_block = std::int64_t{2} * kKvBlock * 8 * 64 * 4;
+  EXPECT_EQ(held_bytes({24, 2, 128, 8, 64}, 8192), (12 * 256 + 12 * 13) * gpt_oss_block);
 }
 
 }  // namespace

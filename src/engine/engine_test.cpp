@@ -72,20 +72,24 @@ class Successor : public Backend {
   std::vector<int> batch_tokens;
   std::int32_t nan_after = -1;
   bool failure = false;
+  std::vector<int> windows = {0, 0, 0};  // [n_kv_groups]
 
  private:
-  /// Writes tokens through kv_slots and reads the whole sequence back through the block table.
+  /// Writes tokens through kv_slots and reads what the sequence sees back through the block table, in every group.
   void store(const Batch& batch, int s) {
-    const KvGroup& kv = batch.kv[0];
-    for (int t = batch.seq_starts[s]; t < batch.seq_starts[s + 1]; ++t) {
-      cache_[kv.kv_slots[t]] = batch.positions[t];
-    }
-    for (int p = 0; p < batch.kv_lens[s]; ++p) {
-      const std::int32_t block = kv.block_table[s * kv.max_blocks + p / kKvBlock];
-      EXPECT_EQ(cache_[block * kKvBlock + p % kKvBlock], p) << "another sequence wrote here";
+    for (std::size_t g = 0; g < batch.kv.size(); ++g) {
+      const KvGroup& kv = batch.kv[g];
+      for (int t = batch.seq_starts[s]; t < batch.seq_starts[s + 1]; ++t) {
+        cache_[g][kv.kv_slots[t]] = batch.positions[t];
+      }
+      const int first = windows[g] > 0 ? std::max(0, batch.positions[batch.seq_starts[s]] - windows[g] + 1) : 0;
+      for (int p = first; p < batch.kv_lens[s]; ++p) {
+        const std::int32_t block = kv.block_table[s * kv.max_blocks + p / kKvBlock];
+        EXPECT_EQ(cache_[g][block * kKvBlock + p % kKvBlock], p) << "group " << g << ": another token was written here";
+      }
     }
   }
-  std::map<std::int32_t, std::int32_t> cache_;
+  std::map<std::size_t, std::map<std::int32_t, std::int32_t>> cache_;  // by group
 };
 
 class Collect : public Sink {
@@ -132,6 +136,22 @@ TEST_F(EngineTest, StreamsUntilTheEndToken) {
   ASSERT_TRUE(sink->end);
   EXPECT_EQ(sink->end->reason, StopReason::eos);
   EXPECT_EQ(sink->end->tokens_out, 3);
+  EXPECT_EQ(engine.stats().kv_blocks_used, 0);
+}
+
+TEST_F(EngineTest, WindowedGroupsHoldTheirWindow) {
+  const KvLayout kv{.windows = {0, 40, 8}, .n_blocks = {600, 8, 6}, .chunk = 16};
+  backend.windows = kv.windows;
+  Engine engine(backend, tokenizer, 32, kv, {.context = 8192, .max_sequences = 4});
+  for (const char* id : {"a", "b"}) {
+    Request long_one = request(id, std::vector<std::int32_t>(8000, 1), 100);
+    long_one.ignore_eos = true;
+    ASSERT_TRUE(engine.add(std::move(long_one), std::make_shared<Collect>()).ok());
+  }
+  engine.step();
+  // 8,099 tokens are 254 blocks; 40 - 1 + 16 and 8 - 1 + 16 in a row touch 3 and 2 at most.
+  EXPECT_EQ(engine.stats().kv_blocks_used, 2 * (254 + 3 + 2));
+  finish(engine);
   EXPECT_EQ(engine.stats().kv_blocks_used, 0);
 }
 

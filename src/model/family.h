@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct FoundTensor {
   const WeightDecl& decl;  // what is needed
   const ModelSpec& spec;
   TensorArena& arena;
+  std::set<std::string>& used;  // names in the file; those of further tensors that the family reads are added
 };
 using Built = Result<std::optional<Tensor>>;
 
@@ -44,8 +46,8 @@ Result<const Family*> find_family(const Checkpoint& checkpoint);
 /// Metadata -> validated spec. `source` has the names of the checkpoint's family.
 Result<ModelSpec> make_spec(const ModelSource& source);
 
-/// Weights of a plan, each checked for existence, shape and finite numbers. `source`'s checkpoint must outlive the
-/// result.
+/// Weights of a plan, each checked for existence, shape and finite numbers, and that the files have no others.
+/// `source`'s checkpoint must outlive the result.
 Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan);
 
 }  // namespace llorch

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/format.h"
 #include "base/threads.h"
 #include "model/family.h"
 #include "model/finite.h"
+#include "model/strays.h"
 
 namespace llorch {
 namespace {
@@ -47,6 +49,8 @@ class CheckpointWeights : public WeightSource {
   Status bind(const ModelSource& source, const Family& family, const ModelSpec& spec, const WeightDecl& decl);
   /// Each tensor once, in the order of the plan.
   std::vector<const Tensor*> tensors() const;
+  /// Names in the files of all that was used.
+  const std::set<std::string>& used() const { return used_; }
 
  private:
   Result<const Tensor*> find(const ModelSource& source, const Family& family, const ModelSpec& spec,
@@ -54,6 +58,7 @@ class CheckpointWeights : public WeightSource {
 
   std::vector<Bound> bound_;                                    // by WeightId
   std::map<std::string, std::unique_ptr<const Tensor>> built_;  // by canonical name
+  std::set<std::string> used_;
   TensorArena arena_;
 };
 
@@ -93,11 +98,15 @@ Result<const Tensor*> CheckpointWeights::find(const ModelSource& source, const F
   if (tensor == nullptr) {
     return missing(source, expert_name(name, 0));
   }
+  used_.insert(tensor->name);
   std::optional<Tensor> built;
   if (name.find('#') != std::string::npos) {
-    LL_ASSIGN(built, stack_experts(source, name, decl.shape.empty() ? 1 : decl.shape[0], arena_));
+    LL_ASSIGN(built, stack_experts(source, name, decl.shape[0], arena_));
+    for (std::int64_t e = 0; e < decl.shape[0]; ++e) {
+      used_.insert(expert_name(name, e));
+    }
   } else if (family.build != nullptr) {
-    LL_ASSIGN(built, family.build({source, in_layer(decl.name), *tensor, decl, spec, arena_}));
+    LL_ASSIGN(built, family.build({source, in_layer(decl.name), *tensor, decl, spec, arena_, used_}));
   }
   if (!built) {
     return tensor;
@@ -180,6 +189,7 @@ Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, co
   for (const WeightDecl& decl : plan.weights) {
     LL_TRY(weights->bind(source, *family, plan.spec, decl));
   }
+  LL_TRY(check_strays(source, plan, weights->used()));
   LL_TRY(check_finite(weights->tensors()));
   return std::unique_ptr<WeightSource>(std::move(weights));
 }

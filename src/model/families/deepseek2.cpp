@@ -67,6 +67,11 @@ Status read_latent_attention(const ModelSource& source, LayerSpec& l) {
   LL_ASSIGN(l.rope, read_rope(source, RopeKind::adjacent, rope_dims));
   l.rope.offset = l.mla.kv_rank;
   l.head_dim = l.mla.kv_rank + rope_dims;
+  if (is_new) {  // these then tell what the cache holds
+    LL_TRY(source.integer_or("attention.head_count_kv", 1, 1, 1));
+    LL_TRY(source.integer_or("attention.key_length", l.head_dim, l.head_dim, l.head_dim));
+    LL_TRY(source.integer_or("attention.value_length", l.mla.kv_rank, l.mla.kv_rank, l.mla.kv_rank));
+  }
   return {};
 }
 

@@ -23,6 +23,10 @@ constexpr std::string_view kHfClasses[] = {"FalconForCausalLM"};
 Result<ModelSpec> falcon_spec(const ModelSource& source) {
   LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::half, NormKind::layer, 4));
   default_act(source, spec, Act::gelu_tanh);
+  LL_ASSIGN(const std::string layout, source.string_or("tensor_data_layout", "jploski"));
+  if (layout != "jploski") {
+    return source.refuse("tensor_data_layout", "known is jploski");
+  }
   bool one_kv_head = false;
   if (source.is_hf()) {
     const Metadata& m = source.metadata();

@@ -29,6 +29,7 @@ Result<Tensor> join_mxfp4(const FoundTensor& found, std::int64_t step, std::int6
   if (scales == nullptr) {
     return errorf(ErrorCode::model_file, "{}: tensor {}scales is missing", found.source.checkpoint().path, base);
   }
+  found.used.insert(scales->name);
   const std::int64_t experts = found.decl.shape[0];
   const std::int64_t rows = found.decl.shape[1];
   const std::int64_t n = found.decl.shape[2] / BlockMxfp4::kLen;  // blocks of a row

@@ -1,5 +1,6 @@
 // Phi 1, 1.5 and 2: one LayerNorm before attention and feed-forward, which run side by side; GELU; part of a head
 // turns.
+#include "base/format.h"
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -16,6 +17,10 @@ constexpr std::string_view kHfClasses[] = {"PhiForCausalLM"};
 
 Result<ModelSpec> phi2_spec(const ModelSource& source) {
   LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::half, NormKind::layer));
+  if (!source.has("output.bias")) {  // optional elsewhere, and nothing else tells that this model has one
+    return errorf(ErrorCode::model_file, "{}: tensor {} is missing", source.checkpoint().path,
+                  source.tensor_name("output.bias"));
+  }
   default_act(source, spec, Act::gelu_tanh);
   for_layers(spec, [](LayerSpec& layer) {
     layer.gated = false;
