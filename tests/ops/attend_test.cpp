@@ -16,6 +16,7 @@ struct Shape {
   int head_dim;
   int window;
   float softcap;
+  bool sinks = false;
 };
 
 /// Sequences with all their keys stored, in blocks that lie in a random order, and the queries of every position.
@@ -39,6 +40,9 @@ class Sequences {
       q_.push_back(random_floats(static_cast<std::size_t>(lengths[s]) * width(), static_cast<std::uint32_t>(100 + s)));
     }
     stage_.kv = {{k_.data(), v_.data()}};
+    if (shape.sinks) {
+      sinks_ = stage_.add_vector(random_floats(static_cast<std::size_t>(shape.n_heads), 77, 4.0F));
+    }
   }
 
   std::size_t width() const { return static_cast<std::size_t>(shape_.n_heads * shape_.head_dim); }
@@ -72,7 +76,8 @@ class Sequences {
                          .kv_group = 0,
                          .window = shape_.window,
                          .scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim)),
-                         .softcap = shape_.softcap};
+                         .softcap = shape_.softcap,
+                         .sinks = sinks_};
     stage_.run(n_threads, [&](const Work& work) { table.attend(op, 0, work); });
     return stage_.slot(Slot::att);
   }
@@ -96,6 +101,7 @@ class Sequences {
   std::vector<float> k_, v_;           // [n_blocks, n_kv_heads, kKvBlock, head_dim]
   std::vector<std::int32_t> tables_;   // [n_seqs, max_blocks]
   std::vector<std::vector<float>> q_;  // of each sequence [length, width]
+  WeightId sinks_ = kNoWeight;
   Stage stage_;
 };
 
@@ -141,13 +147,32 @@ void check_shape(const Shape& shape, int length) {
 }
 
 TEST(Attend, IsCloseToTheReferenceAndOneChainPerHead) {
-  const Shape shapes[] = {{1, 1, 8, 0, 0},     {2, 1, 64, 0, 0},       {4, 2, 80, 0, 0},  {3, 3, 33, 0, 0},
-                          {6, 2, 128, 0, 0},   {2, 2, 256, 0, 0},      {9, 3, 64, 40, 0}, {4, 4, 7, 1, 0},
-                          {4, 1, 16, 0, 5.0F}, {2, 1, 100, 33, 30.0F}, {5, 1, 1, 32, 0}};
+  const Shape shapes[] = {{1, 1, 8, 0, 0},       {2, 1, 64, 0, 0},       {4, 2, 80, 0, 0},  {3, 3, 33, 0, 0},
+                          {6, 2, 128, 0, 0},     {2, 2, 256, 0, 0},      {9, 3, 64, 40, 0}, {4, 4, 7, 1, 0},
+                          {4, 1, 16, 0, 5.0F},   {2, 1, 100, 33, 30.0F}, {5, 1, 1, 32, 0},  {4, 2, 64, 8, 0, true},
+                          {3, 1, 24, 0, 0, true}};
   for (const Shape& shape : shapes) {
     for (const int length : {1, 2, 31, 32, 33, 63, 64, 65, 97}) {
       check_shape(shape, length);
     }
+  }
+}
+
+/// A sink takes its share of the softmax and carries no value: with one key and equal logits half of v is left.
+TEST(Attend, SinksTakeTheirShare) {
+  Stage stage;
+  std::vector<float> k(kKvBlock, 0.0F);
+  std::vector<float> v(kKvBlock, 6.0F);
+  const std::int32_t one_token[] = {0}, starts[] = {0, 1}, lens[] = {1}, block[] = {0};
+  const KvGroup group = {.kv_slots = {}, .block_table = block, .max_blocks = 1};
+  stage.kv = {{k.data(), v.data()}};
+  stage.batch = {.tokens = one_token, .positions = one_token, .seq_starts = starts, .kv_lens = lens, .kv = {&group, 1}};
+  const AttendOp op = {.n_heads = 1, .n_kv_heads = 1, .head_dim = 1, .scale = 1.0F, .sinks = stage.add_vector({0.0F})};
+  for (const OpTable& table : tables()) {
+    stage.set_slot(Slot::q, 1, {1.0F});
+    stage.set_slot(Slot::att, 1, {NAN});
+    stage.run(1, [&](const Work& work) { table.attend(op, 0, work); });
+    EXPECT_NEAR(stage.slot(Slot::att)[0], 3.0F, 1e-6F) << table.name;
   }
 }
 

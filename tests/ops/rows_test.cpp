@@ -84,8 +84,39 @@ TEST(Norm, EveryKindWidthAndGroup) {
   }
 }
 
+/// Heads with weights of their own, in a row that is longer than what is normed.
+TEST(Norm, OwnWeightsAndLongerRows) {
+  for (const int head_dim : {1, 7, 16, 33}) {
+    Stage stage;
+    const int width = 3 * head_dim;
+    const NormOp op = {.weight = stage.add_vector(random_floats(static_cast<std::size_t>(width), 3)),
+                       .eps = 1e-5F,
+                       .groups = 3,
+                       .own_weights = true,
+                       .width = width,
+                       .row = width + 5,
+                       .in = Slot::q,
+                       .out = Slot::q};
+    check(
+        stage, [&](const OpTable& table, const Work& work) { table.norm(op, work); },
+        {{Slot::q, width + 5, rows_of(5, width + 5, 9, 3.0F)}}, Slot::q, 5, 4e-6F);
+  }
+}
+
+TEST(Gate, Clamped) {
+  Stage stage;
+  const GateOp op = {.gated = true, .limit = 7, .alpha = 1.702F};
+  check(
+      stage,
+      [&](const OpTable& table, const Work& work) {
+        table.gate(op, work.slot(Slot::gate), work.slot(Slot::up),
+                   std::int64_t{work.batch->n_tokens()} * work.plan->width(Slot::gate), work);
+      },
+      {{Slot::gate, 37, rows_of(7, 37, 1, 20)}, {Slot::up, 37, rows_of(7, 37, 2, 20)}}, Slot::gate, 7, 2e-6F);
+}
+
 TEST(Gate, EveryActivationAndWidth) {
-  for (const Act act : {Act::silu, Act::gelu_tanh}) {
+  for (const Act act : {Act::silu, Act::gelu_tanh, Act::gelu_erf}) {
     for (const bool gated : {true, false}) {
       for (const int width : {1, 3, 8, 15, 17, 64, 100}) {
         for (const float size : {1.0F, 30.0F}) {
