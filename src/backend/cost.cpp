@@ -44,7 +44,8 @@ struct Counter {
     const std::int64_t kv = std::int64_t{op.n_kv_heads} * op.head_dim;
     const std::int64_t pairs = op.rope.kind == RopeKind::none ? 0 : op.rope.dims / 2;
     // q and k are read and written, v is read, and k and v are written once more, to the cache
-    return {n() * (2 * q + 2 * kv + kv + 2 * kv) * kFloat, n() * (op.n_heads + op.n_kv_heads) * pairs * 6};
+    const std::int64_t stored = op.v == Slot::k ? kv : 3 * kv;  // v is read, then both are written; or the one
+    return {n() * (2 * q + 2 * kv + stored) * kFloat, n() * (op.n_heads + op.n_kv_heads) * pairs * 6};
   }
   Cost operator()(const AttendOp& op) const {
     const auto first = [&op](std::int32_t position) {
@@ -61,7 +62,7 @@ struct Counter {
       }
       keys += rows.empty() ? 0 : rows.back() - first(rows.front()) + 1;
     }
-    const std::int64_t kv = std::int64_t{2} * op.n_kv_heads * op.head_dim;
+    const std::int64_t kv = std::int64_t{op.v_is_k ? 1 : 2} * op.n_kv_heads * op.head_dim;
     const std::int64_t q = std::int64_t{2} * op.n_heads * op.head_dim;
     return {(keys * kv + n() * q) * kFloat, seen * op.n_heads * (4 * op.head_dim + 3)};
   }

@@ -38,6 +38,19 @@ Result<std::string_view> header_of(std::span<const std::byte> bytes, const std::
   return std::string_view(reinterpret_cast<const char*>(header.data()), header.size());
 }
 
+/// Bytes of a value of a type that no weight has; 0: of any other.
+int opaque_bytes(std::string_view dtype) {
+  static constexpr std::pair<std::string_view, int> kTypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"I16", 2},
+                                                                {"U16", 2},  {"I32", 4}, {"U32", 4}, {"I64", 8},
+                                                                {"U64", 8},  {"F64", 8}};
+  for (const auto& [name, bytes] : kTypes) {
+    if (name == dtype) {
+      return bytes;
+    }
+  }
+  return 0;
+}
+
 /// Reads one entry of the header; `data` is the section that follows the header.
 class EntryReader {
  public:
@@ -55,6 +68,9 @@ class EntryReader {
     LL_ASSIGN(const Format* format, format_of_entry(entry));
     tensor.type = format->type;
     LL_ASSIGN(tensor.shape, shape_of(entry));
+    if (const int bytes = opaque_bytes(entry["dtype"].get_ref<const std::string&>()); bytes > 1) {
+      tensor.shape.push_back(bytes);  // a value is as many of its bytes
+    }
     LL_ASSIGN(const std::uint64_t needed, checked_bytes(file_, tensor, *format));
     LL_TRY(place(entry, needed, tensor));
     return tensor;
@@ -73,11 +89,11 @@ class EntryReader {
       return error("dtype is missing or not a string");
     }
     const auto& name = dtype->get_ref<const std::string&>();
-    if (name == "U8") {
-      return &format_of(DType::u8);  // parts of a format, not weights
+    if (opaque_bytes(name) > 0) {
+      return &format_of(DType::u8);  // masks, positions, parts of a format: no weights
     }
     if (name != "F32" && name != "F16" && name != "BF16") {
-      return error("dtype {} is not supported, only F32, F16, BF16 and U8 are", printable(name));
+      return error("dtype {} is not supported, weights are F32, F16 or BF16", printable(name));
     }
     return find_format(std::string_view(name));
   }

@@ -23,7 +23,7 @@ Tensor TensorArena::make(const Tensor& like, DType type, std::vector<std::int64_
   Tensor tensor{.name = like.name, .type = type, .shape = std::move(shape), .data = {}, .file = like.file};
   tensor.file_offset = like.file_offset;
   const auto size = static_cast<std::size_t>(bytes_of(format_of(type), tensor.elements()));
-  blocks_.push_back(std::make_unique<std::byte[]>(size));
+  blocks_.push_back(std::make_unique_for_overwrite<std::byte[]>(size));
   *bytes = blocks_.back().get();
   tensor.data = {*bytes, size};
   return tensor;
@@ -48,8 +48,8 @@ Tensor plus_one(TensorArena& arena, const Tensor& tensor) {
   return built;
 }
 
-Tensor gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
-                const std::function<std::int64_t(std::int64_t)>& source) {
+Result<Tensor> gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
+                        const std::function<std::int64_t(std::int64_t)>& source) {
   const bool plain = format_of(tensor.type).block_len == 1;
   const std::vector<float> floats = plain ? std::vector<float>() : decoded(tensor);
   const auto* from = plain ? tensor.data.data() : reinterpret_cast<const std::byte*>(floats.data());
@@ -59,12 +59,17 @@ Tensor gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64
   Tensor built = arena.make(tensor, type, std::move(shape), &bytes);
   const std::int64_t n = built.elements();
   for (std::int64_t i = 0; i < n; ++i) {
-    std::memcpy(bytes + static_cast<std::size_t>(i) * size, from + static_cast<std::size_t>(source(i)) * size, size);
+    const std::int64_t at = source(i);
+    if (at < 0 || at >= tensor.elements()) {
+      return errorf(ErrorCode::model_file, "{}: tensor {} with the shape {} does not fit the model's sizes",
+                    tensor.file, tensor.name, shape_text(tensor.shape));
+    }
+    std::memcpy(bytes + static_cast<std::size_t>(i) * size, from + static_cast<std::size_t>(at) * size, size);
   }
   return built;
 }
 
-Tensor transposed(TensorArena& arena, const Tensor& tensor) {
+Result<Tensor> transposed(TensorArena& arena, const Tensor& tensor) {
   const std::int64_t rows = tensor.shape[0];
   const std::int64_t cols = tensor.shape[1];
   return gathered(arena, tensor, {cols, rows}, [=](std::int64_t i) { return i % rows * cols + i / rows; });

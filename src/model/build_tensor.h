@@ -30,12 +30,12 @@ Status expect_shape(const Tensor& tensor, const std::vector<std::int64_t>& shape
 Tensor plus_one(TensorArena& arena, const Tensor& tensor);
 
 /// Value i of the result, counted in the order of `shape`, is value source(i) of `tensor`. Keeps the type where a value
-/// is whole bytes, else gives F32. `source` must stay inside.
-Tensor gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
-                const std::function<std::int64_t(std::int64_t)>& source);
+/// is whole bytes, else gives F32. ErrorCode::model_file when `source` leaves the tensor.
+Result<Tensor> gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
+                        const std::function<std::int64_t(std::int64_t)>& source);
 
 /// [cols, rows] of a matrix.
-Tensor transposed(TensorArena& arena, const Tensor& tensor);
+Result<Tensor> transposed(TensorArena& arena, const Tensor& tensor);
 
 /// Tensors of one type and shape, one after the other: [n, ...].
 Result<Tensor> stacked(TensorArena& arena, const std::vector<const Tensor*>& tensors);

@@ -39,6 +39,11 @@ Result<const Family*> find_family(const Checkpoint& checkpoint) {
 Result<ModelSpec> make_spec(const ModelSource& source) {
   LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
   LL_ASSIGN(ModelSpec spec, family->spec(source));
+  LL_ASSIGN(const bool tied, source.metadata().boolean_or("tie_word_embeddings", true));
+  if (source.is_hf() && !tied && !source.has("output.weight")) {
+    return errorf(ErrorCode::model_file, "{}: tensor {} is missing, though tie_word_embeddings is false",
+                  source.checkpoint().path, source.tensor_name("output.weight"));
+  }
   assign_kv_groups(spec);
   LL_TRY(validate(spec, source.checkpoint().metadata.source()));
   return spec;

@@ -30,6 +30,9 @@ struct FoundTensor {
   std::set<std::string>& used;  // names in the file; those of further tensors that the family reads are added
 };
 using Built = Result<std::optional<Tensor>>;
+inline Built some(Result<Tensor> tensor) {
+  return tensor.ok() ? Built(std::optional(std::move(tensor).value())) : Built(tensor.error());
+}
 
 struct Family {
   NameTables names;

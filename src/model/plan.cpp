@@ -38,7 +38,6 @@ struct LayerPlan {
   void attention() const;
   void gate_and_up() const;
   void experts() const;
-  void feed_forward() const;
   void add_output(const std::string& base, Slot in, int cols, const std::string& post_norm,
                   std::string_view role) const;
   void build() const;
@@ -142,7 +141,8 @@ void LayerPlan::attend() const {
                .window = l.window,
                .scale = l.attn_scale,
                .softcap = l.attn_softcap,
-               .sinks = l.sinks ? b.vector(prefix + "attn_sinks.weight", l.n_heads) : kNoWeight},
+               .sinks = l.sinks ? b.vector(prefix + "attn_sinks.weight", l.n_heads) : kNoWeight,
+               .v_is_k = l.mla.kv_rank > 0},
       "attn.attend");
 }
 

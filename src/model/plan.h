@@ -91,6 +91,7 @@ struct AttendOp {
   float scale = 0;
   float softcap = 0;
   WeightId sinks = kNoWeight;  // vector [n_heads]: logits that join the softmax and carry no value
+  bool v_is_k = false;         // the cache holds one row a token for both
 };
 /// gate = act(gate) * up, or act(gate) when not gated. With limit > 0: g = min(gate, limit), u = up within +-limit,
 /// gate = g sigmoid(alpha g) (u + 1).

@@ -63,7 +63,8 @@ Status read_linear(const ModelSource& source, Rope& rope) {
 /// factor, the ones between are mixed.
 Status read_yarn(const ModelSource& source, Rope& rope) {
   LL_ASSIGN(const double factor, source.number("rope.scaling.factor", 1, kMaxFactor));
-  LL_ASSIGN(const double original, source.number("rope.scaling.original_context_length", 1, 1e9));
+  LL_ASSIGN(const double context, source.number_or("context_length", 1, 1, 1e9));
+  LL_ASSIGN(const double original, source.number_or("rope.scaling.original_context_length", context, 1, 1e9));
   LL_ASSIGN(const double fast, source.number_or("rope.scaling.yarn_beta_fast", 32, 1e-6, kMaxFactor));
   LL_ASSIGN(const double slow, source.number_or("rope.scaling.yarn_beta_slow", 1, 1e-6, kMaxFactor));
   LL_ASSIGN(const double share, source.number_or("rope.scaling.yarn_ext_factor", 1, 0, 1));
@@ -80,11 +81,18 @@ Status read_yarn(const ModelSource& source, Rope& rope) {
     const double kept = share * (1 - std::clamp((i - low) / std::max(0.001, high - low), 0.0, 1.0));
     rope.factors.push_back(static_cast<float>(1 / ((1 - kept) / factor + kept)));
   }
-  // config.json may give the whole magnitude, a GGUF a factor of it.
+  // config.json may give the whole magnitude, or two that are divided; a GGUF a factor of the usual one.
+  const auto magnitude = [factor](double m) { return 1 + 0.1 * m * std::log(factor); };
   LL_ASSIGN(const double given, source.number_or("rope.scaling.attn_factor", 1, 1e-6, kMaxFactor));
-  const double usual = share > 0 ? 1 + 0.1 * std::log(factor) : 1;
-  const bool is_whole = source.is_hf() && source.has_key("rope.scaling.attn_factor");
-  rope.magnitude = static_cast<float>(is_whole ? given : given * attn * usual);
+  LL_ASSIGN(const double part, source.number_or("rope.scaling.mscale", 0, 0, 1e3));
+  LL_ASSIGN(const double all, source.number_or("rope.scaling.mscale_all_dim", 0, 0, 1e3));
+  double value = given * attn * (share > 0 ? magnitude(1) : 1);
+  if (source.is_hf() && source.has_key("rope.scaling.attn_factor")) {
+    value = given;
+  } else if (source.is_hf() && part > 0 && all > 0) {
+    value = magnitude(part) / magnitude(all);
+  }
+  rope.magnitude = static_cast<float>(value);
   return {};
 }
 

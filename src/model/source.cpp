@@ -2,8 +2,6 @@
 #include "model/source.h"
 
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <utility>
 
 #include "base/format.h"

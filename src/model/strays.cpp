@@ -1,7 +1,6 @@
 #include "model/strays.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
 #include <vector>
@@ -12,15 +11,17 @@ namespace llorch {
 namespace {
 
 /// Read with the metadata, or computed by whoever needs them: angles, masks.
-constexpr std::array<std::string_view, 10> kBuffers = {
-    "rope_freqs.weight",    "rope_factors_long.weight", "rope_factors_short.weight",
-    "attn_rot_embd.weight", "rotary_emb.inv_freq",      "attn.bias",
-    "attn.masked_bias",     "attention.bias",           "attention.masked_bias",
-    "position_ids",
+constexpr std::string_view kBuffers[] = {
+    "rope_freqs.weight",         "rope_factors_long.weight",
+    "rope_factors_short.weight", "attn_rot_embd.weight",
+    "attn_kv_b.weight",  // the older form, beside attn_k_b and attn_v_b
+    "rotary_emb.inv_freq",       "attn.bias",
+    "attn.masked_bias",          "attention.bias",
+    "attention.masked_bias",     "position_ids",
 };
 
 bool is_buffer(const std::string& name) {
-  return std::any_of(kBuffers.begin(), kBuffers.end(), [&name](std::string_view buffer) {
+  return std::any_of(std::begin(kBuffers), std::end(kBuffers), [&name](std::string_view buffer) {
     return name == buffer ||
            (name.size() > buffer.size() && name.ends_with(buffer) && name[name.size() - buffer.size() - 1] == '.');
   });

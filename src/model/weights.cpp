@@ -77,7 +77,7 @@ Result<Tensor> stack_experts(const ModelSource& source, const std::string& patte
     }
   }
   if (source.checkpoint().find(expert_name(pattern, n_experts)) != nullptr) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} is there, but the model has {} experts",
+    return errorf(ErrorCode::model_file, "{}: tensor {} is there, but the model has {} of them",
                   source.checkpoint().path, expert_name(pattern, n_experts), n_experts);
   }
   return stacked(arena, experts);
@@ -119,7 +119,8 @@ Status CheckpointWeights::bind(const ModelSource& source, const Family& family, 
   LL_ASSIGN(const Tensor* tensor, find(source, family, spec, decl));
   LL_TRY(expect_shape(*tensor, decl.shape));
   if (tensor->type == DType::u8) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} holds U8, which are no weights", tensor->file, tensor->name);
+    return errorf(ErrorCode::model_file, "{}: tensor {} holds bytes or integers, which are no weights", tensor->file,
+                  tensor->name);
   }
   const std::int64_t block = format_of(tensor->type).block_len;
   if (decl.is_vector ? decl.shape.back() % block != 0 : decl.cols % block != 0) {

@@ -17,8 +17,12 @@ std::vector<std::string> golden_names() {
   return names;
 }
 
-Checkpoint open_golden(const std::string& name) {
-  return std::move(open_checkpoint(data_dir() + "/families/" + name + "/model.gguf").value());
+Checkpoint open_golden(const std::string& name, bool hf) {
+  return std::move(open_checkpoint(data_dir() + "/families/" + name + (hf ? "/hf" : "/model.gguf")).value());
+}
+
+bool has_hf(const std::string& name) {
+  return std::filesystem::is_directory(data_dir() + "/families/" + name + "/hf");
 }
 
 Result<Loaded> load_golden(const Checkpoint& checkpoint, const std::string& device, const BackendOptions& options) {

@@ -14,8 +14,10 @@ namespace llorch::testing {
 /// Names of all folders, sorted.
 std::vector<std::string> golden_names();
 
-/// NAME/model.gguf.
-Checkpoint open_golden(const std::string& name);
+/// NAME/model.gguf, or NAME/hf.
+Checkpoint open_golden(const std::string& name, bool hf = false);
+/// Whether there is NAME/hf.
+bool has_hf(const std::string& name);
 
 /// A checkpoint's plan, weights and a backend that holds them, or the first error on the way.
 struct Loaded {

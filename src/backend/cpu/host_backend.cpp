@@ -144,7 +144,7 @@ void HostBackend::observe(const Work& work, int step_index, StepObserver& observ
     show(work.logits, work.batch->n_outputs(), model_->limits.n_logits);
   }
   for (const Slot slot : written_slots(step.op)) {
-    show(work.slot(slot), work.batch->n_tokens(), model_->plan.width(slot));
+    show(work.slot(slot), work.batch->n_tokens(), written_width(step.op, slot, model_->plan));
   }
 }
 

@@ -116,6 +116,23 @@ struct Sizes {
   }
 };
 
+/// What the ops of the plan need for one token: the heads' sums and states, experts' scores, angles.
+std::size_t op_scratch(const Plan& plan) {
+  constexpr std::size_t kStateBytes = 128;
+  std::size_t bytes = 0;
+  for (const Step& step : plan.steps) {
+    if (const auto* attend = std::get_if<AttendOp>(&step.op)) {
+      const auto padded = static_cast<std::size_t>(attend->head_dim) + 16;
+      bytes = std::max(bytes, static_cast<std::size_t>(attend->n_heads) * (kStateBytes + padded * kFloat) + 64);
+    } else if (const auto* route = std::get_if<RouteOp>(&step.op)) {
+      bytes = std::max(bytes, static_cast<std::size_t>(route->moe.n_experts) * 16);
+    } else if (const auto* rope = std::get_if<RopeStoreOp>(&step.op)) {
+      bytes = std::max(bytes, static_cast<std::size_t>(rope->rope.dims) * 8);
+    }
+  }
+  return bytes;
+}
+
 Sizes sizes_of(const ModelMemory& model, const OpTable& table) {
   const KvShape& kv = model.limits.kv;
   const auto tokens = static_cast<std::size_t>(kv.max_batch_tokens);
@@ -132,7 +149,7 @@ Sizes sizes_of(const ModelMemory& model, const OpTable& table) {
   for (const MatrixView& w : model.weights.matrices) {
     row = std::max(row, static_cast<std::size_t>(w.cols) * kFloat);
   }
-  sizes.scratch = aligned(std::max({kScratchBytes, table.scratch_bytes, row}));
+  sizes.scratch = aligned(std::max({kScratchBytes, table.scratch_bytes, row, op_scratch(model.plan)}));
   for (int group = 0; group < model.plan.n_kv_groups; ++group) {
     const auto n_blocks = static_cast<std::size_t>(kv.n_blocks[static_cast<std::size_t>(group)]);
     sizes.kv += n_blocks * static_cast<std::size_t>(kv_block_bytes(model.plan, group));
@@ -227,6 +244,12 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
   model.plan = plan;
   LL_TRY(bind_weights(model, source));
   LL_TRY(read_limits(model, kv));
+  for (const int width : plan.widths) {
+    if (std::int64_t{width} * kv.max_batch_tokens > INT32_MAX) {
+      return errorf(ErrorCode::out_of_memory, "a batch of {} tokens with {} values each is too large",
+                    kv.max_batch_tokens, width);
+    }
+  }
   const Sizes sizes = sizes_of(model, table);
   const HostMemory host = host_memory();
   const std::size_t needed = sizes.total(n_threads);

@@ -102,4 +102,24 @@ std::span<const Slot> written_slots(const Op& op) {
   return std::visit(Written{}, op);
 }
 
+int written_width(const Op& op, Slot slot, const Plan& plan) {
+  int width = 0;  // 0: the slot's
+  if (const auto* norm = std::get_if<NormOp>(&op)) {
+    width = norm->row;
+  } else if (const auto* linear = std::get_if<LinearOp>(&op)) {
+    width = static_cast<int>(plan.weights[static_cast<std::size_t>(linear->weight)].rows);
+  } else if (const auto* heads = std::get_if<HeadsLinearOp>(&op)) {
+    width = heads->out.row;
+  } else if (const auto* store = std::get_if<RopeStoreOp>(&op)) {
+    width = (slot == Slot::q ? store->n_heads : store->n_kv_heads) * store->head_dim;
+  } else if (const auto* attend = std::get_if<AttendOp>(&op)) {
+    width = attend->n_heads * attend->head_dim;
+  } else if (const auto* gate = std::get_if<GateOp>(&op)) {
+    width = gate->width;
+  } else if (const auto* route = std::get_if<RouteOp>(&op)) {
+    width = 2 * route->moe.n_used;
+  }
+  return width > 0 ? width : plan.width(slot);
+}
+
 }  // namespace llorch::cpu

@@ -16,4 +16,7 @@ void run_matmul(const OpTable& table, const Matmul& mm, const Work& work);
 /// The slots that an op writes, the first of which matters most; empty for LogitsOp, which writes Work::logits.
 std::span<const Slot> written_slots(const Op& op);
 
+/// Floats of a row of `slot` as `op`, which writes it, sees it.
+int written_width(const Op& op, Slot slot, const Plan& plan);
+
 }  // namespace llorch::cpu

@@ -77,28 +77,31 @@ Status read_heads(const ModelSource& source, int dim, LayerSpec& layer) {
 
 }  // namespace
 
-Result<ModelSpec> read_sizes(const ModelSource& source, NormKind norm, int ff_per_dim) {
+Result<ModelSpec> read_sizes(const ModelSource& source, NormKind norm, const SizeDefaults& defaults) {
   ModelSpec spec;
   spec.architecture = source.architecture();
   spec.norm = norm;
   LL_ASSIGN(spec.dim, source.integer("embedding_length", 1, kMaxDim));
   LL_ASSIGN(spec.vocab, read_vocab(source));
-  LL_ASSIGN(spec.max_context, source.integer("context_length", 1, INT32_MAX));
+  LL_ASSIGN(spec.max_context, defaults.context > 0 ? source.integer_or("context_length", defaults.context, 1, INT32_MAX)
+                                                   : source.integer("context_length", 1, INT32_MAX));
   const bool rms = norm == NormKind::rms;
   LL_ASSIGN(const double eps,
             source.number(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 1e-12, 1.0));
   spec.norm_eps = static_cast<float>(eps);
   LayerSpec layer;
   LL_TRY(read_activation(source, layer));
-  LL_ASSIGN(layer.ff_dim, ff_per_dim > 0 ? source.integer_or("feed_forward_length", ff_per_dim * spec.dim, 1, kMaxDim)
-                                         : source.integer("feed_forward_length", 1, kMaxDim));
+  LL_ASSIGN(layer.ff_dim, defaults.ff_per_dim > 0
+                              ? source.integer_or("feed_forward_length", defaults.ff_per_dim * spec.dim, 1, kMaxDim)
+                              : source.integer("feed_forward_length", 1, kMaxDim));
   LL_ASSIGN(const int n_layers, source.integer("block_count", 1, kMaxLayers));
   spec.layers.assign(static_cast<std::size_t>(n_layers), layer);
   return spec;
 }
 
-Result<ModelSpec> read_common(const ModelSource& source, RopeKind rope_kind, NormKind norm, int ff_per_dim) {
-  LL_ASSIGN(ModelSpec spec, read_sizes(source, norm, ff_per_dim));
+Result<ModelSpec> read_common(const ModelSource& source, RopeKind rope_kind, NormKind norm,
+                              const SizeDefaults& defaults) {
+  LL_ASSIGN(ModelSpec spec, read_sizes(source, norm, defaults));
   LayerSpec layer = spec.layers.front();
   LL_TRY(read_heads(source, spec.dim, layer));
   if (rope_kind != RopeKind::none) {
@@ -120,9 +123,8 @@ void default_act(const ModelSource& source, ModelSpec& spec, Act act) {
 }
 
 Status read_moe(const ModelSource& source, ModelSpec& spec) {
-  const bool has = source.has_key("expert_count");
   LL_ASSIGN(const int n,
-            source.integer_or("expert_count", 0, has && source.has("blk.0.ffn_gate_inp.weight") ? 1 : 0, kMaxHeads));
+            source.integer_or("expert_count", 0, source.has("blk.0.ffn_gate_inp.weight") ? 1 : 0, kMaxHeads));
   if (n == 0) {
     return {};
   }

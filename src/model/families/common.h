@@ -11,13 +11,17 @@
 namespace llorch {
 
 /// dim, vocab, context, eps, and as many layers as there are, each with the feed-forward's width and activation.
-/// `ff_per_dim` above 0: the width where no key tells it.
-Result<ModelSpec> read_sizes(const ModelSource& source, NormKind norm, int ff_per_dim = 0);
+/// `defaults`: what counts where no key tells it; 0: the key must be there.
+struct SizeDefaults {
+  int ff_per_dim = 0;
+  int context = 0;
+};
+Result<ModelSpec> read_sizes(const ModelSource& source, NormKind norm, const SizeDefaults& defaults = {});
 
 /// read_sizes() and one LayerSpec copied to every layer: heads, head_dim, 1/sqrt(head_dim), the rope of `rope_kind`
 /// over the channels that rotate.
 Result<ModelSpec> read_common(const ModelSource& source, RopeKind rope_kind, NormKind norm = NormKind::rms,
-                              int ff_per_dim = 0);
+                              const SizeDefaults& defaults = {});
 
 /// The activation of all layers, unless a config.json has named one.
 void default_act(const ModelSource& source, ModelSpec& spec, Act act);

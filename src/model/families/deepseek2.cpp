@@ -81,11 +81,6 @@ Status read_attention_scale(const ModelSource& source, LayerSpec& l) {
   double all = 0;  // mscale_all_dim
   if (source.is_hf()) {
     LL_ASSIGN(all, source.number_or("rope.scaling.mscale_all_dim", 0, 0, 1e3));
-    LL_ASSIGN(const double part, source.number_or("rope.scaling.mscale", 1, 0, 1e3));
-    const auto magnitude = [&](double m) { return factor > 1 ? 0.1 * m * std::log(factor) + 1 : 1; };
-    if (all > 0) {
-      l.rope.magnitude = static_cast<float>(magnitude(part) / magnitude(all));
-    }
   } else {
     LL_ASSIGN(const double multiplier, source.number_or("rope.scaling.yarn_log_multiplier", 0, 0, 1e3));
     all = 10 * multiplier;
@@ -105,9 +100,13 @@ Status read_gating(const ModelSource& source, Moe& moe) {
   }
   moe.gating = name == "sigmoid" ? Gating::sigmoid : Gating::softmax;
   if (source.is_hf()) {
-    LL_ASSIGN(const std::string method, source.metadata().string_or("topk_method", "noaux_tc"));
+    LL_ASSIGN(const auto classes, source.metadata().strings("architectures"));
+    const bool is_v2 = !classes.empty() && classes.front() == kHfClasses[0];
+    LL_ASSIGN(const std::string method, source.metadata().string_or("topk_method", is_v2 ? "greedy" : "noaux_tc"));
     if (method == "greedy") {
       moe.n_groups = moe.groups_used = 1;
+    } else if (method != "group_limited_greedy" && method != "noaux_tc") {
+      return source.refuse("topk_method", "known are greedy, group_limited_greedy and noaux_tc");
     }
     moe.group_best = method == "group_limited_greedy" ? 1 : 2;
   }
@@ -152,7 +151,7 @@ Built build_deepseek2(const FoundTensor& found) {
   const std::int64_t nope = l.mla.nope_dim;
   const std::int64_t v = l.mla.v_dim;
   LL_TRY(expect_shape(found.tensor, {l.n_heads * (nope + v), rank}));
-  return std::optional(gathered(found.arena, found.tensor, found.decl.shape, [=](std::int64_t i) {
+  return some(gathered(found.arena, found.tensor, found.decl.shape, [=](std::int64_t i) {
     if (is_k) {  // [heads, rank, nope]
       return (i / (rank * nope) * (nope + v) + i % nope) * rank + i / nope % rank;
     }

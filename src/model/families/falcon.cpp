@@ -7,7 +7,9 @@ namespace {
 
 constexpr NamePair kGgufTensors[] = {
     {"attn_norm", "attn_norm_2"}, {"attn_norm", "attn_norm"}, {"ffn_norm", "attn_norm"}};
-constexpr NamePair kHfKeys[] = {{"attention.head_count_kv", "num_kv_heads"}, {"hidden_act", "activation"}};
+constexpr NamePair kHfKeys[] = {{"attention.head_count_kv", "num_kv_heads"},
+                                {"hidden_act", "activation"},
+                                {"feed_forward_length", "ffn_hidden_size"}};
 constexpr NamePair kHfTensors[] = {
     {"token_embd", "transformer.word_embeddings"},
     {"output_norm", "transformer.ln_f"},
@@ -21,8 +23,9 @@ constexpr NamePair kHfTensors[] = {
 constexpr std::string_view kHfClasses[] = {"FalconForCausalLM"};
 
 Result<ModelSpec> falcon_spec(const ModelSource& source) {
-  LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::half, NormKind::layer, 4));
-  default_act(source, spec, Act::gelu_tanh);
+  LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::half, NormKind::layer,
+                                        {.ff_per_dim = 4, .context = source.is_hf() ? 2048 : 0}));
+  default_act(source, spec, source.is_hf() ? Act::gelu_erf : Act::gelu_tanh);
   LL_ASSIGN(const std::string layout, source.string_or("tensor_data_layout", "jploski"));
   if (layout != "jploski") {
     return source.refuse("tensor_data_layout", "known is jploski");
@@ -60,7 +63,7 @@ Built build_falcon(const FoundTensor& found) {
   const std::int64_t groups = layer.n_kv_heads;
   const std::int64_t per_group = layer.n_heads / groups;
   const std::int64_t dim = layer.head_dim;
-  return std::optional(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) {
+  return some(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) {
     const std::int64_t head = i / cols / dim;  // q heads, then k heads, then v heads
     const std::int64_t n_q = groups * per_group;
     const std::int64_t group = head < n_q ? head / per_group : (head - n_q) % groups;

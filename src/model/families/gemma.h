@@ -23,8 +23,6 @@ inline constexpr NamePair kGemma2HfTensors[] = {
     {"post_ffw_norm", "post_feedforward_layernorm"},
 };
 inline constexpr NamePair kGemma2HfKeys[] = {
-    {"final_logit_softcapping", "final_logit_softcapping"},
-    {"attn_logit_softcapping", "attn_logit_softcapping"},
     {"attention.sliding_window_pattern", "sliding_window_pattern"},
 };
 

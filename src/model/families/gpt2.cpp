@@ -27,7 +27,8 @@ constexpr std::string_view kTransposed[] = {"attn_qkv.weight", "attn_output.weig
 constexpr std::string_view kHfClasses[] = {"GPT2LMHeadModel"};
 
 Result<ModelSpec> gpt2_spec(const ModelSource& source) {
-  LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::none, NormKind::layer, source.is_hf() ? 4 : 0));
+  LL_ASSIGN(ModelSpec spec,
+            read_common(source, RopeKind::none, NormKind::layer, {.ff_per_dim = source.is_hf() ? 4 : 0}));
   default_act(source, spec, Act::gelu_tanh);
   spec.learned_positions = true;
   for_layers(spec, [](LayerSpec& layer) { layer.gated = false; });
@@ -41,7 +42,7 @@ Built build_gpt2(const FoundTensor& found) {
     return std::optional<Tensor>();
   }
   LL_TRY(expect_shape(found.tensor, {found.decl.shape[1], found.decl.shape[0]}));
-  return std::optional(transposed(found.arena, found.tensor));
+  return some(transposed(found.arena, found.tensor));
 }
 
 }  // namespace

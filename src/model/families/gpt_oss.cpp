@@ -1,6 +1,4 @@
 // gpt-oss: sinks, every other layer a window, YaRN, experts with biases and a clamped activation, often MXFP4.
-#include <cstring>
-
 #include "base/format.h"
 #include "model/families/common.h"
 #include "model/families/list.h"
@@ -57,7 +55,7 @@ Built build_gpt_oss(const FoundTensor& found) {
   const std::int64_t rows = shape[1];
   if (shape.size() == 2) {
     LL_TRY(expect_shape(found.tensor, {shape[0], rows * step}));
-    return std::optional(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) { return i * step + first; }));
+    return some(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) { return i * step + first; }));
   }
   const std::int64_t cols = shape[2];
   if (found.tensor.name.ends_with("_blocks")) {
@@ -65,7 +63,7 @@ Built build_gpt_oss(const FoundTensor& found) {
     return std::optional(std::move(built));
   }
   LL_TRY(expect_shape(found.tensor, {shape[0], cols, rows * step}));
-  return std::optional(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) {
+  return some(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) {
     const std::int64_t expert = i / (rows * cols);
     const std::int64_t row = i / cols % rows;
     return (expert * cols + i % cols) * rows * step + row * step + first;

@@ -14,12 +14,14 @@ constexpr NamePair kHfTensors[] = {
     {"ffn_up", "mlp.dense_h_to_4h"},
     {"ffn_down", "mlp.dense_4h_to_h"},
 };
-constexpr NamePair kHfKeys[] = {{"use_parallel_residual", "use_parallel_residual"}};
 constexpr std::string_view kHfClasses[] = {"GPTNeoXForCausalLM"};
 
 Result<ModelSpec> gptneox_spec(const ModelSource& source) {
   LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::half, NormKind::layer));
-  default_act(source, spec, Act::gelu_tanh);
+  default_act(source, spec, source.is_hf() ? Act::gelu_erf : Act::gelu_tanh);
+  if (spec.layers.front().n_kv_heads != spec.layers.front().n_heads) {
+    return source.refuse("attention.head_count_kv", "this architecture has as many as heads");
+  }
   LL_ASSIGN(const bool parallel, source.boolean_or("use_parallel_residual", true));
   for_layers(spec, [parallel](LayerSpec& layer) {
     layer.gated = false;
@@ -38,7 +40,7 @@ Built build_gptneox(const FoundTensor& found) {
   const std::int64_t cols = shape.size() > 1 ? shape[1] : 1;
   const std::int64_t heads = found.spec.layers.front().n_heads;
   const std::int64_t dim = found.spec.layers.front().head_dim;
-  return std::optional(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) {
+  return some(gathered(found.arena, found.tensor, shape, [=](std::int64_t i) {
     const std::int64_t row = i / cols;
     const std::int64_t head = row / dim % heads;
     return ((head * 3 + row / (heads * dim)) * dim + row % dim) * cols + i % cols;
@@ -47,10 +49,9 @@ Built build_gptneox(const FoundTensor& found) {
 
 }  // namespace
 
-const Family kGptNeox{
-    .names = {.architecture = "gptneox", .hf_keys = kHfKeys, .hf_tensors = kHfTensors, .hf_layers = "gpt_neox.layers."},
-    .hf_classes = kHfClasses,
-    .spec = gptneox_spec,
-    .build = build_gptneox};
+const Family kGptNeox{.names = {.architecture = "gptneox", .hf_tensors = kHfTensors, .hf_layers = "gpt_neox.layers."},
+                      .hf_classes = kHfClasses,
+                      .spec = gptneox_spec,
+                      .build = build_gptneox};
 
 }  // namespace llorch

@@ -1,4 +1,4 @@
-// OLMo 2: no norms before attention and feed-forward, but after them; whole rows of q and k are normed.
+// OLMo 2 and 3: no norms before attention and feed-forward, but after them; whole rows of q and k are normed.
 #include "model/families/common.h"
 #include "model/families/list.h"
 
@@ -18,6 +18,15 @@ Result<ModelSpec> olmo2_spec(const ModelSource& source) {
     layer.pre_norms = false;
     layer.post_norms = true;
   });
+  LL_ASSIGN(const int window, source.integer_or("attention.sliding_window", 0, 0, INT32_MAX));
+  if (window > 0) {  // OLMo 3: every fourth layer sees all, and the others have no scaling of the angles
+    LL_TRY(read_windows(source, spec, 0, [](int layer) { return layer % 4 != 3; }));
+    for_layers(spec, [](LayerSpec& layer) {
+      if (layer.window > 0) {
+        layer.rope = {.kind = RopeKind::half, .dims = layer.rope.dims, .theta = layer.rope.theta};
+      }
+    });
+  }
   return spec;
 }
 
