@@ -7,6 +7,7 @@
 #include "backend/kv_bytes.h"
 #include "base/format.h"
 #include "engine/builtin_haiku.h"
+#include "engine/kv_budget.h"
 #include "model/family.h"
 
 namespace llorch {
@@ -44,86 +45,18 @@ Result<Planned> plan_for(const Checkpoint& checkpoint, int context) {
   return planned;
 }
 
-/// How a budget becomes blocks. A group with a window needs its whole ring for a sequence to be long, and no more; so
-/// the rings come first, for as many sequences as half of the budget pays, and groups that see all get the rest.
-class KvBudget {
- public:
-  KvBudget(const Plan& plan, int context, int chunk) : context_(context) {
-    kv_ = {.windows = kv_windows(plan), .n_blocks = {}, .chunk = chunk};
-    for (int group = 0; group < kv_.n_groups(); ++group) {
-      block_bytes_.push_back(kv_block_bytes(plan, group));
-    }
-  }
-
-  /// Bytes of one sequence of n tokens: all of its blocks, or those of its rings alone.
-  std::int64_t sequence_bytes(int n, bool rings_only) const {
-    std::int64_t bytes = 0;
-    for (int group = 0; group < kv_.n_groups(); ++group) {
-      if (!rings_only || is_ring(group)) {
-        bytes += kv_.blocks_for(group, n) * block_bytes_[static_cast<std::size_t>(group)];
-      }
-    }
-    return bytes;
-  }
-
-  /// Blocks within `bytes`, for up to n_sequences; with `all_of_it` groups that see all get what is left even if so
-  /// many sequences cannot use it. Empty n_blocks: not one block of each group fits.
-  KvLayout spend(std::int64_t bytes, int n_sequences, bool all_of_it) {
-    const std::int64_t ring = sequence_bytes(context_, true);
-    const bool only_rings = ring == sequence_bytes(context_, false);
-    std::int64_t n_rings =
-        ring == 0 ? n_sequences : std::min<std::int64_t>(n_sequences, bytes / ring / (only_rings ? 1 : 2));
-    if (n_rings == 0) {
-      return spend_on_one(bytes);
-    }
-    std::int64_t all_bytes = 0;  // a block of every group that sees all
-    for (int group = 0; group < kv_.n_groups(); ++group) {
-      all_bytes += is_ring(group) ? 0 : block_bytes_[static_cast<std::size_t>(group)];
-    }
-    for (int group = 0; group < kv_.n_groups(); ++group) {
-      std::int64_t blocks = n_rings * kv_.blocks_for(group, context_);
-      if (!is_ring(group)) {
-        const std::int64_t affordable = (bytes - n_rings * ring) / all_bytes;
-        const std::int64_t useful = std::int64_t{n_sequences} * kv_.blocks_for(group, context_);
-        blocks = all_of_it ? affordable : std::min(affordable, useful);
-      }
-      kv_.n_blocks.push_back(static_cast<int>(std::min<std::int64_t>(blocks, INT32_MAX / kKvBlock)));  // 32-bit slots
-    }
-    return std::find(kv_.n_blocks.begin(), kv_.n_blocks.end(), 0) == kv_.n_blocks.end() ? kv_ : KvLayout{};
-  }
-
- private:
-  bool is_ring(int group) const { return kv_.windows[static_cast<std::size_t>(group)] > 0; }
-
-  /// The longest sequence that fits.
-  KvLayout spend_on_one(std::int64_t bytes) {
-    int low = 0;
-    int high = context_;
-    while (low < high) {
-      const int middle = high - (high - low) / 2;
-      const bool fits = sequence_bytes(middle, false) <= bytes;
-      low = fits ? middle : low;
-      high = fits ? high : middle - 1;
-    }
-    for (int group = 0; low > 0 && group < kv_.n_groups(); ++group) {
-      kv_.n_blocks.push_back(kv_.blocks_for(group, low));
-    }
-    return low > 0 ? kv_ : KvLayout{};
-  }
-
-  int context_;
-  KvLayout kv_;
-  std::vector<std::int64_t> block_bytes_;  // [n_kv_groups]
-};
-
 /// Blocks for max_sequences full contexts, or as many as the bytes allow.
 Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory) {
   const int n_sequences = std::max(1, options.max_sequences);
   const bool chosen = options.kv_cache_bytes > 0;
   const std::int64_t bytes = chosen ? options.kv_cache_bytes : memory.free_bytes / 2;
-  KvBudget budget(plan, context, options.max_batch_tokens);
+  std::vector<std::int64_t> block_bytes;
+  for (int group = 0; group < plan.n_kv_groups; ++group) {
+    block_bytes.push_back(kv_block_bytes(plan, group));
+  }
+  const KvBudget budget(kv_windows(plan), block_bytes, context, options.max_batch_tokens);
   KvLayout kv = budget.spend(bytes, n_sequences, chosen);
-  if (kv.windows.size() != static_cast<std::size_t>(plan.n_kv_groups) || kv.n_blocks.front() == 0) {
+  if (kv.n_blocks.empty()) {
     return errorf(ErrorCode::out_of_memory, "a KV cache of {} bytes holds no block of {} tokens, which takes {} bytes",
                   bytes, kKvBlock, budget.sequence_bytes(1, false));
   }
