@@ -61,7 +61,7 @@ TEST_P(EveryFamily, BitsDoNotDependOnTheBatch) {
     }
     for (const Activations activations : {Activations::f32, Activations::q8}) {
       std::vector<float> whole;
-      for (const int n_threads : {1, 3}) {
+      for (const int n_threads : {1, 2}) {
         auto model = load_golden(checkpoint, device.name, {.n_threads = n_threads, .activations = activations});
         ASSERT_TRUE(model.ok()) << model.error().message;
         const auto tokens = random_tokens(kTokens, model->plan.spec.vocab, 20);
