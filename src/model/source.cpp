@@ -167,8 +167,8 @@ std::string ModelSource::tensor_name(std::string_view canonical) const {
     }
     return false;
   };
-  if (!look(is_hf() ? names_.hf_tensors : names_.gguf_tensors) && is_hf()) {
-    look(kHfTensors);
+  if (!look(is_hf() ? names_.hf_tensors : names_.gguf_tensors) && is_hf() && first.empty()) {
+    look(kHfTensors);  // a name of the family's own has no second meaning
   }
   return first.empty() ? layer.append(rest) : first;
 }

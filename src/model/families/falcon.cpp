@@ -14,6 +14,7 @@ constexpr NamePair kHfTensors[] = {
     {"token_embd", "transformer.word_embeddings"},
     {"output_norm", "transformer.ln_f"},
     {"attn_norm", "ln_attn"},
+    {"attn_norm", "input_layernorm"},
     {"ffn_norm", "ln_mlp"},
     {"attn_qkv", "self_attention.query_key_value"},
     {"attn_output", "self_attention.dense"},
