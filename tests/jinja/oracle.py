@@ -1,4 +1,5 @@
 """Jinja 2 as transformers sets it up for chat templates: what llorch's engine is compared with."""
+import copy
 import datetime
 import json
 
@@ -44,6 +45,6 @@ def environment():
 def render(env, template, variables):
     """("ok", text) or ("error", message)."""
     try:
-        return "ok", env.from_string(template).render(**variables)
+        return "ok", env.from_string(template).render(**copy.deepcopy(variables))  # indent extends lists in place
     except Exception as error:  # whatever it is, a template that fails has failed
         return "error", f"{type(error).__name__}: {error}"
