@@ -37,17 +37,6 @@ const Row* find_row(std::span<const Row> table, char32_t c) {
   return found != table.end() && found->from == c ? &*found : nullptr;
 }
 
-int mark_rank(char32_t c) {
-  const auto runs = mark_runs();
-  const auto after =
-      std::upper_bound(runs.begin(), runs.end(), c, [](char32_t x, const MarkRun& r) { return x < r.first; });
-  if (after == runs.begin()) {
-    return 0;
-  }
-  const MarkRun& run = *(after - 1);
-  return c < run.first + run.length ? run.rank : 0;
-}
-
 /// Writes characters, and holds back a run of marks until it is whole and in order.
 class OrderedWriter {
  public:

@@ -8,15 +8,6 @@
 #include "base/utf8.h"
 
 namespace llorch {
-namespace {
-
-constexpr char32_t kHangulS = 0xAC00, kHangulL = 0x1100, kHangulV = 0x1161, kHangulT = 0x11A7;
-constexpr char32_t kLCount = 19, kVCount = 21, kTCount = 28, kSCount = kLCount * kVCount * kTCount;
-
-struct Unit {
-  char32_t code;
-  int rank;  // of the combining class; 0: a starter
-};
 
 int mark_rank(char32_t c) {
   const auto runs = mark_runs();
@@ -28,6 +19,16 @@ int mark_rank(char32_t c) {
   const MarkRun& run = *(after - 1);
   return c < run.first + run.length ? run.rank : 0;
 }
+
+namespace {
+
+constexpr char32_t kHangulS = 0xAC00, kHangulL = 0x1100, kHangulV = 0x1161, kHangulT = 0x11A7;
+constexpr char32_t kLCount = 19, kVCount = 21, kTCount = 28, kSCount = kLCount * kVCount * kTCount;
+
+struct Unit {
+  char32_t code;
+  int rank;  // of the combining class; 0: a starter
+};
 
 void decompose(char32_t c, std::vector<Unit>& out) {
   if (c < 0xC0) {

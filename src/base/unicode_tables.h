@@ -29,6 +29,8 @@ struct Composition {
 /// Code point << 8 | Category, one entry wherever the category changes.
 std::span<const std::uint32_t> category_ranges();
 std::span<const MarkRun> mark_runs();
+/// The place of a mark's combining class in the order of the classes; 0: not a mark that moves. By mark_runs().
+int mark_rank(char32_t c);
 std::span<const Decomposition> decompositions();
 std::span<const Composition> compositions();
 

@@ -221,16 +221,11 @@ void BpeModel::encode_word(std::string_view word, MergeScratch& scratch, std::ve
   if (!id) {
     return merge_word(word, scratch, out);
   }
-  const WholeWords::State state = options_.ignore_merges ? WholeWords::State::whole : whole_.get(*id);
-  if (state == WholeWords::State::whole) {
+  if (options_.ignore_merges) {
     out.push_back(*id);
     return;
   }
-  const std::size_t begin = out.size();
-  merge_word(word, scratch, out);
-  if (state == WholeWords::State::unknown) {
-    whole_.set(*id, out.size() == begin + 1 && out.back() == *id);
-  }
+  whole_.encode(*id, out, [&] { merge_word(word, scratch, out); });
 }
 
 void BpeModel::encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& out) const {

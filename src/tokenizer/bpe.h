@@ -61,6 +61,21 @@ class WholeWords {
   void set(std::int32_t id, bool whole) const {
     states_[static_cast<std::size_t>(id)].store(whole ? State::whole : State::not_whole, std::memory_order_relaxed);
   }
+  /// A word that is the text of token `id`: the token where merges are known to end in it, else what merge() appends to
+  /// `out`, and that is remembered.
+  template <class Merge>
+  void encode(std::int32_t id, std::vector<std::int32_t>& out, const Merge& merge) const {
+    const State state = get(id);
+    if (state == State::whole) {
+      out.push_back(id);
+      return;
+    }
+    const std::size_t begin = out.size();
+    merge();
+    if (state == State::unknown) {
+      set(id, out.size() == begin + 1 && out.back() == id);
+    }
+  }
 
  private:
   mutable std::vector<std::atomic<State>> states_;

@@ -41,16 +41,10 @@ void SpmModel::merge_word(std::string_view word, MergeScratch& scratch, std::vec
 
 void SpmModel::encode_word(std::string_view word, MergeScratch& scratch, std::vector<std::int32_t>& out) const {
   const std::optional<std::int32_t> id = vocab_->find(word);
-  const WholeWords::State state = id ? whole_.get(*id) : WholeWords::State::not_whole;
-  if (state == WholeWords::State::whole) {
-    out.push_back(*id);
-    return;
+  if (!id) {
+    return merge_word(word, scratch, out);
   }
-  const std::size_t begin = out.size();
-  merge_word(word, scratch, out);
-  if (state == WholeWords::State::unknown) {
-    whole_.set(*id, out.size() == begin + 1 && out.back() == *id);
-  }
+  whole_.encode(*id, out, [&] { merge_word(word, scratch, out); });
 }
 
 void SpmModel::encode(std::string_view piece, MergeScratch& scratch, std::vector<std::int32_t>& out) const {
