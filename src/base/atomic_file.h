@@ -1,0 +1,45 @@
+// AtomicFile: a file that is there whole or not at all, whatever ends the process or fills the disk while it is
+// written.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/descriptor.h"
+#include "base/result.h"
+
+namespace llorch {
+
+/// Writes a temporary file beside `path` and gives it that name at commit(). Until then `path` is what it was; without
+/// a commit() the temporary file goes with the object. A process that is killed leaves it behind (PATH.tmp-PID), and
+/// `path` as it was. One thread at a time. Every error is ErrorCode::io and names `path` and the system's reason.
+class AtomicFile {
+ public:
+  /// Refuses a `path` that is there and is no regular file: a directory, a device, a pipe. A symbolic link is replaced,
+  /// not followed.
+  static Result<AtomicFile> create(const std::string& path);
+  ~AtomicFile();
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Appends all of `bytes`. After an error (a full disk) there is nothing left to do but to drop the object.
+  Status write(std::span<const std::byte> bytes);
+  Status write(std::string_view text);
+  /// Once, and last: the bytes are on the disk, then under their name, then the name is on the disk.
+  Status commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary, int fd)
+      : path_(std::move(path)), temporary_(std::move(temporary)), file_(fd) {}
+  Error error(std::string_view what) const;
+
+  std::string path_;
+  std::string temporary_;  // empty: renamed, or another object's by now
+  Descriptor file_;
+};
+
+}  // namespace llorch
