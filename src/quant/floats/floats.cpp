@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "quant/block.h"
+#include "quant/floats/e4m3.h"
 #include "quant/half.h"
 
 namespace llorch {
@@ -45,11 +46,28 @@ void bytes_in(const float* in, std::byte* blocks, std::int64_t n) {
   }
 }
 
+void e4m3_out(const std::byte* blocks, float* out, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    out[i] = e4m3_to_f32(std::to_integer<std::uint8_t>(blocks[i]));
+  }
+}
+
+void e4m3_in(const float* in, std::byte* blocks, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    blocks[i] = static_cast<std::byte>(f32_to_e4m3(in[i]));
+  }
+}
+
+constexpr FloatField kF32Bits[] = {{0, 4, 0x7F800000U}};
+constexpr FloatField kBf16Bits[] = {{0, 2, 0x7F80U}};
+constexpr FloatField kE4m3Bits[] = {{0, 1, 0x7FU}};
+
 }  // namespace
 
-constinit const Format kF32 = {DType::f32, "F32", 1, 4, copy_out, copy_in};
-constinit const Format kF16 = {DType::f16, "F16", 1, 2, widen<f16_to_f32>, narrow<f32_to_f16>};
-constinit const Format kBf16 = {DType::bf16, "BF16", 1, 2, widen<bf16_to_f32>, narrow<f32_to_bf16>};
-constinit const Format kU8 = {DType::u8, "U8", 1, 1, bytes_out, bytes_in};
+constinit const Format kF32 = {DType::f32, "F32", 1, 4, copy_out, copy_in, kF32Bits};
+constinit const Format kF16 = {DType::f16, "F16", 1, 2, widen<f16_to_f32>, narrow<f32_to_f16>, kF16At<0>};
+constinit const Format kBf16 = {DType::bf16, "BF16", 1, 2, widen<bf16_to_f32>, narrow<f32_to_bf16>, kBf16Bits};
+constinit const Format kU8 = {DType::u8, "U8", 1, 1, bytes_out, bytes_in, {}};
+constinit const Format kF8E4m3 = {DType::f8_e4m3, "F8_E4M3", 1, 1, e4m3_out, e4m3_in, kE4m3Bits};
 
 }  // namespace llorch

@@ -4,16 +4,15 @@
 #include <cmath>
 
 #include "quant/block.h"
+#include "quant/mxfp4/e2m1.h"
 
 namespace llorch {
 namespace {
 
 constexpr int kHalf = BlockMxfp4::kLen / 2;
-/// Twice the values of E2M1, so that they are whole.
-constexpr int kTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 float weight(int code, float half_scale) {
-  return static_cast<float>(kTwice[code]) * half_scale;  // code 8, -0, is 0: as in ggml
+  return static_cast<float>(kTwiceE2m1[code]) * half_scale;
 }
 
 void decode(const std::byte* blocks, float* out, std::int64_t n_blocks) {
@@ -25,16 +24,6 @@ void decode(const std::byte* blocks, float* out, std::int64_t n_blocks) {
       out[i + kHalf] = weight(block.qs[i] >> 4, half_scale);
     }
   }
-}
-
-/// The code of the value nearest to x, given in halves.
-int nearest_code(float x) {
-  int best = 0;
-  for (int code = 1; code < 8; ++code) {
-    const float here = std::fabs(static_cast<float>(kTwice[code]) - std::fabs(x));
-    best = here < std::fabs(static_cast<float>(kTwice[best]) - std::fabs(x)) ? code : best;
-  }
-  return best == 0 || x >= 0 ? best : best + 8;
 }
 
 void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
@@ -49,16 +38,18 @@ void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
     const int e = largest == 0.0f ? 0 : std::clamp(exponent - 3 + 127, 0, 254);
     BlockMxfp4 block{static_cast<std::uint8_t>(e), {}};
     for (int i = 0; i < kHalf; ++i) {
-      const int low = nearest_code(std::ldexp(in[i], 128 - e));
-      const int high = nearest_code(std::ldexp(in[i + kHalf], 128 - e));
+      const int low = nearest_e2m1(std::ldexp(in[i], 128 - e));
+      const int high = nearest_e2m1(std::ldexp(in[i + kHalf], 128 - e));
       block.qs[i] = static_cast<std::uint8_t>(low | high << 4);
     }
     store_block(block, blocks);
   }
 }
 
+constexpr FloatField kScale[] = {{0, 1, 0xFDU}, {0, 1, 0xFEU}};  // 255 is NaN; 6 times 253 or 254 is infinite in float
+
 }  // namespace
 
-constinit const Format kMxfp4 = {DType::mxfp4, "MXFP4", BlockMxfp4::kLen, sizeof(BlockMxfp4), decode, encode};
+constinit const Format kMxfp4 = {DType::mxfp4, "MXFP4", BlockMxfp4::kLen, sizeof(BlockMxfp4), decode, encode, kScale};
 
 }  // namespace llorch

@@ -21,18 +21,9 @@ void decode(const std::byte* blocks, float* out, std::int64_t n_blocks) {
   }
 }
 
-/// The weight of the largest magnitude, with its sign: it is mapped to -8 exactly.
-float extreme(const float* in) {
-  float result = 0.0f;
-  for (int i = 0; i < BlockQ4_0::kLen; ++i) {
-    result = std::fabs(in[i]) > std::fabs(result) ? in[i] : result;
-  }
-  return result;
-}
-
 void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
   for (std::int64_t b = 0; b < n_blocks; ++b, in += BlockQ4_0::kLen, blocks += sizeof(BlockQ4_0)) {
-    const float d = extreme(in) / -8.0f;
+    const float d = extreme(in, BlockQ4_0::kLen) / -8.0f;  // the extreme maps to -8 exactly
     const float inverse = inverse_or_zero(d);
     BlockQ4_0 block{f32_to_f16(d), {}};
     for (int i = 0; i < kHalf; ++i) {
@@ -47,6 +38,6 @@ void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
 
 }  // namespace
 
-constinit const Format kQ4_0 = {DType::q4_0, "Q4_0", BlockQ4_0::kLen, sizeof(BlockQ4_0), decode, encode};
+constinit const Format kQ4_0 = {DType::q4_0, "Q4_0", BlockQ4_0::kLen, sizeof(BlockQ4_0), decode, encode, kF16At<0>};
 
 }  // namespace llorch

@@ -3,28 +3,20 @@
 #pragma once
 
 #include "quant/formats.h"
+#include "quant/q4_k/scales.h"
 
 namespace llorch {
 
 struct BlockQ4_K {
   static constexpr int kLen = 256;
   static constexpr int kGroup = 32;
-  std::uint16_t d;            // f16, scale of the scales
-  std::uint16_t dmin;         // f16, scale of the minimums
-  std::uint8_t scales[12];    // 8 scales and 8 minimums of 6 bits, packed as q4_k_scale and q4_k_min read them
+  std::uint16_t d;     // f16, scale of the scales
+  std::uint16_t dmin;  // f16, scale of the minimums
+  std::uint8_t
+      scales[12];  // 8 scales and 8 minimums of 6 bits, packed as q4_k_scale and q4_k_min of scales.h read them
   std::uint8_t qs[kLen / 2];  // each 32 bytes hold two groups: low halves the first, high halves the second
 };
 static_assert(sizeof(BlockQ4_K) == 144);
-
-/// Scale of a group, 0..63.
-inline int q4_k_scale(const std::uint8_t* scales, int group) {
-  return group < 4 ? scales[group] & 63 : (scales[group + 4] & 15) | (scales[group - 4] >> 6) << 4;
-}
-
-/// Minimum of a group, 0..63.
-inline int q4_k_min(const std::uint8_t* scales, int group) {
-  return group < 4 ? scales[group + 4] & 63 : (scales[group + 4] >> 4) | (scales[group] >> 6) << 4;
-}
 
 extern const Format kQ4_K;
 

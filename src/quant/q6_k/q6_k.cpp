@@ -1,7 +1,5 @@
 #include "quant/q6_k/q6_k.h"
 
-#include <cmath>
-
 #include "quant/block.h"
 #include "quant/half.h"
 
@@ -20,14 +18,6 @@ void decode(const std::byte* blocks, float* out, std::int64_t n_blocks) {
       *out++ = d * static_cast<float>(block.scales[i / BlockQ6_K::kGroup]) * static_cast<float>(q - 32);
     }
   }
-}
-
-float extreme(const float* in, int n) {
-  float result = 0.0f;
-  for (int i = 0; i < n; ++i) {
-    result = std::fabs(in[i]) > std::fabs(result) ? in[i] : result;
-  }
-  return result;
 }
 
 /// d and the 8-bit scales: the extreme weight of each group maps to -32, the extreme scale to -128.
@@ -61,6 +51,6 @@ void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
 
 }  // namespace
 
-constinit const Format kQ6_K = {DType::q6_k, "Q6_K", BlockQ6_K::kLen, sizeof(BlockQ6_K), decode, encode};
+constinit const Format kQ6_K = {DType::q6_k, "Q6_K", BlockQ6_K::kLen, sizeof(BlockQ6_K), decode, encode, kF16At<208>};
 
 }  // namespace llorch

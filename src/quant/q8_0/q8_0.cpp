@@ -37,6 +37,6 @@ void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
 
 }  // namespace
 
-constinit const Format kQ8_0 = {DType::q8_0, "Q8_0", BlockQ8_0::kLen, sizeof(BlockQ8_0), decode, encode};
+constinit const Format kQ8_0 = {DType::q8_0, "Q8_0", BlockQ8_0::kLen, sizeof(BlockQ8_0), decode, encode, kF16At<0>};
 
 }  // namespace llorch
