@@ -15,6 +15,7 @@
 #include "backend/roof/roof.h"
 #include "base/threads.h"
 #include "quant/formats.h"
+#include "quant/sample_blocks.h"
 
 namespace llorch {
 namespace {
@@ -83,8 +84,7 @@ void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int ro
   for (float& v : values) {
     v = static_cast<float>(random() >> 8) * 0x1p-24F - 0.5F;
   }
-  std::vector<std::byte> encoded(static_cast<std::size_t>(bytes_of(*c.format, cols * 64)));
-  c.format->encode(values.data(), encoded.data(), cols * 64 / c.format->block_len);
+  const std::vector<std::byte> encoded = sample_blocks(*c.format, values);
   std::vector<std::byte> data(static_cast<std::size_t>(bytes) * copies);
   for (std::size_t at = 0; at < data.size(); at += encoded.size()) {
     std::memcpy(data.data() + at, encoded.data(), std::min(encoded.size(), data.size() - at));
@@ -106,7 +106,7 @@ void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int ro
     const double rate = static_cast<double>(bytes) / seconds / 1e9;
     const double speed = 2.0 * static_cast<double>(n) * c.m / seconds / 1e9;
     const bool q8 = c.activations == Activations::q8;
-    std::printf("%-5s %-4s M=%-4d %-7s %9.3f ms %7.2f GB/s %4.0f%% of read %8.1f GFLOP/s %4.0f%% of peak\n",
+    std::printf("%-7s %-4s M=%-4d %-7s %9.3f ms %7.2f GB/s %4.0f%% of read %8.1f GFLOP/s %4.0f%% of peak\n",
                 std::string(c.format->name).c_str(), q8 ? "q8" : "f32", c.m, table.name, seconds * 1e3, rate,
                 100 * rate / roof.read_gb_per_sec, speed, speed / (q8 ? roof.int8_tops : roof.f32_tflops) / 10);
     std::fflush(stdout);

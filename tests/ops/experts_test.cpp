@@ -6,6 +6,7 @@
 #include "backend/cpu/experts.h"
 #include "harness.h"
 #include "quant/formats.h"
+#include "quant/sample_blocks.h"
 
 namespace llorch::test {
 namespace {
@@ -83,8 +84,7 @@ struct Experts {
     const Format& format = format_of(type);
     const std::int64_t n = std::int64_t{s.n_experts} * rows * cols;
     auto values = random_floats(static_cast<std::size_t>(n), seed);
-    bytes.emplace_back(static_cast<std::size_t>(bytes_of(format, n)));
-    format.encode(values.data(), bytes.back().data(), n / format.block_len);
+    bytes.push_back(sample_blocks(format, values));
     format.decode(bytes.back().data(), values.data(), n / format.block_len);
     decoded.push_back(values);
     stage.weights.vectors.emplace_back();
@@ -93,6 +93,16 @@ struct Experts {
     const auto weight = static_cast<WeightId>(stage.weights.vectors.size()) - 1;
     biases.push_back(random_floats(static_cast<std::size_t>(s.n_experts * rows), seed + 10));
     return {.weight = weight, .bias = stage.add_vector(biases.back()), .rows = rows, .begin = 0, .step = rows};
+  }
+
+  /// The same with F32 weights.
+  Experts as_f32() const {
+    Experts out(s, DType::f32);
+    for (std::size_t i = 0; i < decoded.size(); ++i) {
+      out.decoded[i] = decoded[i];
+      std::memcpy(out.bytes[i].data(), decoded[i].data(), out.bytes[i].size());
+    }
+    return out;
   }
 
   /// Tokens [first, first + n) of `x` [*, dim] with their `picks`, in one batch.
@@ -183,6 +193,28 @@ TEST(Experts, EveryTableLikeTheDefinition) {
             ASSERT_EQ(std::memcmp(again.data(), whole.data(), whole.size() * sizeof(float)), 0);
           }
         }
+      }
+    }
+  }
+}
+
+/// Every format, against the same experts with their weights decoded to F32. A product of 8-bit activations with what a
+/// product of 8-bit activations left has the errors of both.
+TEST(Experts, EveryFormatLikeItsDecodedWeights) {
+  constexpr int kTokens = 3;
+  const Sizes sizes = {3, 2, 256, 256};
+  const auto x = random_floats(std::size_t{kTokens} * 256, 5);
+  const std::vector<float> picks = {0, 2, 0.7F, 0.3F, 1, 0, 0.6F, 0.4F, 2, 1, 0.5F, 0.5F};  // of each token
+  for (const Format& format : formats()) {
+    Experts experts(sizes, format.type);
+    Experts decoded = experts.as_f32();
+    const auto want = decoded.run(ref::ops(), x, picks, 0, kTokens, 1);
+    for (const OpTable& table : tables()) {
+      for (const Activations activations : {Activations::f32, Activations::q8}) {
+        experts.stage.activations = activations;
+        const bool q8 = activations == Activations::q8 && table.has_q8(format.type);
+        EXPECT_LT(nmse(experts.run(table, x, picks, 0, kTokens, 2), want), q8 ? 1e-3 : 1e-10)
+            << table.name << " " << format.name << (q8 ? " q8" : "");
       }
     }
   }

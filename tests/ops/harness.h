@@ -139,4 +139,15 @@ inline float largest_difference(const std::vector<float>& a, const std::vector<f
   return largest;
 }
 
+/// Squares of the differences over squares of `want`: how formats and kernels are usually compared.
+inline double nmse(const std::vector<float>& got, const std::vector<float>& want) {
+  double error = got.size() == want.size() ? 0 : INFINITY;
+  double size = 1e-30;
+  for (std::size_t i = 0; i < std::min(got.size(), want.size()); ++i) {
+    error += std::pow(static_cast<double>(got[i]) - static_cast<double>(want[i]), 2);
+    size += std::pow(static_cast<double>(want[i]), 2);
+  }
+  return error / size;
+}
+
 }  // namespace llorch::test

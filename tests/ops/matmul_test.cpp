@@ -5,6 +5,7 @@
 
 #include "harness.h"
 #include "quant/formats.h"
+#include "quant/sample_blocks.h"
 
 namespace llorch::test {
 namespace {
@@ -21,10 +22,8 @@ struct Matrix {
 Matrix random_matrix(const Format& format, int rows, int cols, std::uint32_t seed) {
   Matrix m;
   const auto n = static_cast<std::int64_t>(rows) * cols;
-  m.bytes.resize(static_cast<std::size_t>(bytes_of(format, n)));
   m.decoded.resize(static_cast<std::size_t>(n));
-  const auto values = random_floats(m.decoded.size(), seed);
-  format.encode(values.data(), m.bytes.data(), n / format.block_len);
+  m.bytes = sample_blocks(format, random_floats(m.decoded.size(), seed));
   format.decode(m.bytes.data(), m.decoded.data(), n / format.block_len);
   m.view = {format.type, rows, cols, bytes_of(format, cols), m.bytes.data(), "w"};
   return m;
@@ -158,6 +157,35 @@ TEST_P(MatmulGrid, DecodesAsTheFormatDoes) {
         ASSERT_EQ(y[static_cast<std::size_t>(i * rows + r)], w.decoded[static_cast<std::size_t>(r * n + i)])
             << table.name << " row " << r << " column " << i;
       }
+    }
+  }
+}
+
+/// The same product with the weights as F32: with float activations only roundings differ, 8-bit ones cost what
+/// rounding to 127 steps costs.
+TEST_P(MatmulGrid, IsTheProductOfTheDecodedWeights) {
+  constexpr int kRows = 48;
+  constexpr int kCols = 512;
+  const Matrix w = random_matrix(GetParam(), kRows, kCols, 31);
+  const MatrixView decoded = {DType::f32, kRows, kCols, kCols * 4, reinterpret_cast<const std::byte*>(w.decoded.data()),
+                              "decoded"};
+  const auto x = random_floats(std::size_t{9} * kCols, 32);
+  Stage stage;
+  const auto want = product(stage, ref::ops(), {.w = &decoded, .x = x.data(), .m = 9}, 1);
+  std::vector<OpTable> all = tables();
+  if (blas::available()) {
+    all.push_back(blas::ops(ref::ops()));
+    all.back().matmul = all.back().matmul_many;
+    all.back().has_q8 = [](DType) { return false; };
+  }
+  for (const OpTable& table : all) {
+    for (const int m : {1, 9}) {
+      const std::vector<float> part(want.begin(), want.begin() + m * kRows);
+      stage.activations = Activations::f32;
+      EXPECT_LT(nmse(product(stage, table, {.w = &w.view, .x = x.data(), .m = m}, 2), part), 1e-12) << table.name;
+      stage.activations = Activations::q8;
+      const double limit = table.has_q8(GetParam().type) ? 2e-4 : 1e-12;
+      EXPECT_LT(nmse(product(stage, table, {.w = &w.view, .x = x.data(), .m = m}, 2), part), limit) << table.name;
     }
   }
 }

@@ -6,6 +6,7 @@
 
 #include "harness.h"
 #include "quant/formats.h"
+#include "quant/sample_blocks.h"
 
 namespace llorch::test {
 namespace {
@@ -151,21 +152,26 @@ TEST(Embed, EveryFormat) {
   for (const Format& format : formats()) {
     const int width = format.block_len * 3;
     const auto table_values = rows_of(4, width, 8);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(bytes_of(format, 4 * width)));
-    format.encode(table_values.data(), bytes.data(), 4 * width / format.block_len);
+    const std::vector<std::byte> bytes = sample_blocks(format, table_values);
+    std::vector<float> decoded(table_values.size());
+    format.decode(bytes.data(), decoded.data(), 4 * width / format.block_len);
     Stage stage;
     stage.weights.vectors.emplace_back();
     stage.weights.matrices.push_back({format.type, 4, width, bytes_of(format, width), bytes.data(), "embedding"});
     const EmbedOp op = {.table = 0, .scale = 2.0F};
     const std::vector<std::int32_t> tokens = {3, 0, 2, 2, 1};
-    std::vector<float> want;
+    std::vector<float> want;  // of the decoded table, to the bit
+    for (const std::int32_t token : tokens) {
+      for (int i = 0; i < width; ++i) {
+        want.push_back(decoded[static_cast<std::size_t>(token * width + i)] * op.scale);
+      }
+    }
     for (const OpTable& table : tables()) {
       for (const int n_threads : {1, 2, 3}) {
         stage.set_slot(Slot::x, width, std::vector<float>(static_cast<std::size_t>(5 * width), NAN));
         stage.set_tokens(5);
         stage.batch.tokens = tokens;
         stage.run(n_threads, [&](const Work& work) { table.embed(op, work); });
-        want = want.empty() ? stage.slot(Slot::x) : want;
         EXPECT_EQ(stage.slot(Slot::x), want) << table.name << " " << format.name;
       }
     }

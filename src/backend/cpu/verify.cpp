@@ -11,6 +11,7 @@
 #include "backend/ops.h"
 #include "base/format.h"
 #include "quant/formats.h"
+#include "quant/sample_blocks.h"
 
 namespace llorch::cpu {
 namespace {
@@ -95,8 +96,7 @@ Status verify_matmul(Bench& bench, const Format& format, Activations activations
     values[i] = static_cast<float>(static_cast<int>(i * 7919 % 17) - 8);
   }
   const auto n_blocks = static_cast<std::int64_t>(values.size()) / format.block_len;
-  std::vector<std::byte> bytes(static_cast<std::size_t>(n_blocks * format.block_bytes));
-  format.encode(values.data(), bytes.data(), n_blocks);
+  const std::vector<std::byte> bytes = sample_blocks(format, values);
   format.decode(bytes.data(), values.data(), n_blocks);
   std::vector<float> x(static_cast<std::size_t>(n_tokens) * kCols);
   for (std::size_t i = 0; i < x.size(); ++i) {

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
 #include "quant/formats.h"
+#include "quant/sample_blocks.h"
 
 namespace llorch::testing {
 namespace {
@@ -37,7 +39,6 @@ TinyModel::TinyModel(DType type, std::uint32_t seed)
     : plan_(std::move(make_plan(tiny_spec(), AllNames()).value())), type_(type) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> normal(0.0F, 0.3F);
-  const Format& format = format_of(type);
   for (const WeightDecl& decl : plan_.weights) {
     std::vector<float> values(static_cast<std::size_t>(decl.rows * decl.cols));
     std::generate(values.begin(), values.end(), [&] { return normal(generator); });
@@ -46,9 +47,7 @@ TinyModel::TinyModel(DType type, std::uint32_t seed)
     if (decl.is_vector) {
       vectors_.back() = values;
     } else {
-      const auto n_blocks = static_cast<std::int64_t>(values.size()) / format.block_len;
-      matrices_.back().resize(static_cast<std::size_t>(n_blocks * format.block_bytes));
-      format.encode(values.data(), matrices_.back().data(), n_blocks);
+      matrices_.back() = sample_blocks(format_of(type), values);
     }
   }
 }
@@ -73,6 +72,7 @@ void TinyModel::poison(std::int32_t token) {
   const Format& format = format_of(type_);
   const auto row_bytes = static_cast<std::size_t>(bytes_of(format, plan_.spec.dim));
   const auto table = static_cast<std::size_t>(std::get<EmbedOp>(plan_.steps.front().op).table);
+  LL_CHECK(format.encode != nullptr, "only a format that llorch makes can be poisoned");
   format.encode(row.data(), matrices_[table].data() + static_cast<std::size_t>(token) * row_bytes,
                 plan_.spec.dim / format.block_len);
 }
