@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 
@@ -78,7 +79,17 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
     LL_TRY(read_all(file.get(), path, {mapping.get(), size}, access));
     ::mprotect(address, size, PROT_READ);
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, {mapping.release(), size}));
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, {mapping.release(), size}, access.copy));
+}
+
+void MappedFile::forget(std::span<const std::byte> part) const {
+  const auto address = [](const std::byte* at) { return reinterpret_cast<std::uintptr_t>(at); };
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t begin = (address(part.data()) + page - 1) / page * page;
+  const std::uintptr_t end = address(part.data() + part.size()) / page * page;
+  if (!is_copy_ && begin < end && begin >= address(bytes_.data()) && end <= address(bytes_.data() + bytes_.size())) {
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
 }
 
 MappedFile::~MappedFile() {

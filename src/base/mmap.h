@@ -32,11 +32,16 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& path() const { return path_; }
+  /// Gives back the memory of the pages that lie wholly in `part`; they come again when they are touched. Nothing of
+  /// copies and of bytes that are not of this file.
+  void forget(std::span<const std::byte> part) const;
 
  private:
-  MappedFile(std::string path, std::span<const std::byte> bytes) : path_(std::move(path)), bytes_(bytes) {}
+  MappedFile(std::string path, std::span<const std::byte> bytes, bool is_copy)
+      : path_(std::move(path)), bytes_(bytes), is_copy_(is_copy) {}
   std::string path_;
   std::span<const std::byte> bytes_;
+  bool is_copy_;
 };
 
 }  // namespace llorch

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "checkpoint/gguf_header.h"
 #include "checkpoint/gguf_reader.h"
 #include "checkpoint/gguf_types.h"
 #include "checkpoint/layout.h"
@@ -284,6 +285,20 @@ Result<Checkpoint> open_gguf(std::shared_ptr<const MappedFile> file, const FileA
     LL_TRY(add_other_parts(path, split, access, checkpoint));
   }
   return checkpoint;
+}
+
+Result<std::vector<GgufKey>> gguf_keys(std::span<const std::byte> bytes, const std::string& name) {
+  GgufReader reader(bytes, name);
+  LL_ASSIGN(const Counts counts, read_header(reader));
+  std::vector<GgufKey> keys;
+  for (std::uint64_t i = 0; i < counts.keys; ++i) {
+    LL_ASSIGN(const auto key, reader.text("name"));
+    const std::uint64_t begin = reader.offset();
+    LL_TRY(reader.value());
+    const auto value = bytes.subspan(begin, reader.offset() - begin);
+    keys.push_back({std::string(key), {reinterpret_cast<const char*>(value.data()), value.size()}});
+  }
+  return keys;
 }
 
 Result<Checkpoint> parse_gguf(std::span<const std::byte> bytes, const std::string& name) {

@@ -32,6 +32,7 @@ Verb add_devices(CLI::App& root);
 Verb add_bench(CLI::App& root);
 Verb add_serve(CLI::App& root);
 Verb add_ask(CLI::App& root);
+Verb add_quantize(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
 void note(const std::string& message);

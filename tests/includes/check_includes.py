@@ -15,11 +15,13 @@ ALLOWED = {
     "jinja": ["base"],
     "tokenizer": ["base", "quant", "checkpoint", "jinja"],
     "model": ["base", "quant", "checkpoint"],
+    "convert": ["base", "quant", "checkpoint", "tokenizer", "model"],
     "backend": ["base", "quant", "checkpoint", "model", "sampling"],
     "engine": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend"],
     "server": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine"],
     "worker": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine", "server"],
-    "cli": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine", "server", "worker"],
+    "cli": ["base", "quant", "checkpoint", "jinja", "model", "sampling", "tokenizer", "backend", "engine", "server", "worker",
+            "convert"],
 }
 INTRINSICS = re.compile(r"^(\w*mmintrin|immintrin|x86intrin|arm_neon|arm_sve|cpuid)\.h$")
 CUDA = re.compile(r"^(cuda\w*|cublas\w*|cub/.*|thrust/.*|nccl|nvtx3?/.*|cuda/.*|mma|cooperative_groups)(\.h|\.hpp|\.cuh)?$")

@@ -36,19 +36,24 @@ void encode(const float* in, std::byte* blocks, std::int64_t n_blocks) {
     std::frexp(largest, &exponent);
     // The largest value of E2M1 is 6: a power of two that brings `largest` into [4, 8).
     const int e = largest == 0.0f ? 0 : std::clamp(exponent - 3 + 127, 0, 254);
-    BlockMxfp4 block{static_cast<std::uint8_t>(e), {}};
-    for (int i = 0; i < kHalf; ++i) {
-      const int low = nearest_e2m1(std::ldexp(in[i], 128 - e));
-      const int high = nearest_e2m1(std::ldexp(in[i + kHalf], 128 - e));
-      block.qs[i] = static_cast<std::uint8_t>(low | high << 4);
-    }
-    store_block(block, blocks);
+    store_block(round_mxfp4(in, static_cast<std::uint8_t>(e)), blocks);
   }
 }
 
 constexpr FloatField kScale[] = {{0, 1, 0xFDU}, {0, 1, 0xFEU}};  // 255 is NaN; 6 times 253 or 254 is infinite in float
 
 }  // namespace
+
+BlockMxfp4 round_mxfp4(const float* in, std::uint8_t e) {
+  const double inverse_half_scale = std::ldexp(1.0, 128 - e);
+  BlockMxfp4 block{e, {}};
+  for (int i = 0; i < kHalf; ++i) {
+    const int low = nearest_e2m1(static_cast<float>(in[i] * inverse_half_scale));
+    const int high = nearest_e2m1(static_cast<float>(in[i + kHalf] * inverse_half_scale));
+    block.qs[i] = static_cast<std::uint8_t>(low | high << 4);
+  }
+  return block;
+}
 
 constinit const Format kMxfp4 = {DType::mxfp4, "MXFP4", BlockMxfp4::kLen, sizeof(BlockMxfp4), decode, encode, kScale};
 

@@ -13,6 +13,9 @@ struct BlockMxfp4 {
 };
 static_assert(sizeof(BlockMxfp4) == 17);
 
+/// 32 weights with the scale 2^(e - 127), each rounded to the nearest value.
+BlockMxfp4 round_mxfp4(const float* in, std::uint8_t e);
+
 extern const Format kMxfp4;
 
 }  // namespace llorch
