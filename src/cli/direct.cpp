@@ -20,7 +20,8 @@ DirectSequence::DirectSequence(Backend& backend, const KvLayout& kv, int context
   }
 }
 
-Status DirectSequence::append(std::span<const std::int32_t> tokens, int vocab, std::span<float> logits) {
+Status DirectSequence::append(std::span<const std::int32_t> tokens, int vocab, std::span<float> logits,
+                              StepObserver* observer) {
   const int n_tokens = static_cast<int>(tokens.size());
   if (n_tokens > context_ - length_) {
     return errorf(ErrorCode::invalid_argument, "{} tokens do not fit into the context of {}", length_ + n_tokens,
@@ -51,7 +52,7 @@ Status DirectSequence::append(std::span<const std::int32_t> tokens, int vocab, s
   batch.output_rows = output_rows_;
   Outputs outputs;
   outputs.logits = logits;
-  LL_TRY(backend_->run(batch, {}, outputs));
+  LL_TRY(backend_->run(batch, {}, outputs, observer));
   length_ += n_tokens;
   return {};
 }

@@ -1,5 +1,5 @@
-// DirectSequence: one sequence on a backend, without the engine: for `logits` and `bench`, which want the backend's own
-// numbers. Its KV blocks are 0, 1, 2, ... of every KV group.
+// DirectSequence: one sequence on a backend, without the engine: for the verbs that want the backend's own numbers.
+// Its KV blocks are 0, 1, 2, ... of every KV group.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,10 @@ class DirectSequence {
   /// Forgets all tokens.
   void clear() { length_ = 0; }
   /// Runs `tokens` after those before them, as one batch. `logits` holds the last logits.size() / vocab of their rows;
-  /// empty: none is wanted. More tokens than the context holds: ErrorCode::invalid_argument.
-  Status append(std::span<const std::int32_t> tokens, int vocab, std::span<float> logits);
+  /// empty: none is wanted. `observer` (may be null) sees every step. More tokens than the context holds:
+  /// ErrorCode::invalid_argument.
+  Status append(std::span<const std::int32_t> tokens, int vocab, std::span<float> logits,
+                StepObserver* observer = nullptr);
 
  private:
   Backend* backend_;

@@ -27,9 +27,10 @@ int parse_and_act(int argc, char** argv) {
   root.require_subcommand(1);
   root.footer(kFooter);
   root.set_version_flag("--version", fmt::format("llorch {}", kVersion), "prints the version and ends");
-  const std::vector<Verb> verbs = {add_run(root),    add_logits(root),  add_tokenize(root), add_detokenize(root),
-                                   add_render(root), add_inspect(root), add_devices(root),  add_bench(root),
-                                   add_serve(root),  add_ask(root),     add_quantize(root)};
+  const std::vector<Verb> verbs = {add_run(root),        add_logits(root),  add_tokenize(root), add_detokenize(root),
+                                   add_render(root),     add_inspect(root), add_devices(root),  add_bench(root),
+                                   add_serve(root),      add_ask(root),     add_quantize(root),
+                                   add_perplexity(root), add_diff(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "base/format.h"
+#include "base/mmap.h"
 #include "checkpoint/printable.h"
 #include "server/progress_bar.h"
 
@@ -189,6 +190,11 @@ Status check_ids(const std::vector<std::int32_t>& ids, int vocab) {
     }
   }
   return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  LL_ASSIGN(const auto file, MappedFile::open(path, {.copy = true}));
+  return std::string(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
 }
 
 Result<std::string> read_stdin() {

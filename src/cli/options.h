@@ -30,6 +30,8 @@ Verb add_render(CLI::App& root);
 Verb add_inspect(CLI::App& root);
 Verb add_devices(CLI::App& root);
 Verb add_bench(CLI::App& root);
+Verb add_perplexity(CLI::App& root);
+Verb add_diff(CLI::App& root);
 Verb add_serve(CLI::App& root);
 Verb add_ask(CLI::App& root);
 Verb add_quantize(CLI::App& root);
@@ -87,6 +89,8 @@ Result<std::vector<std::int32_t>> parse_ids(std::string_view text);
 /// An error that names the first id outside [0, vocab).
 Status check_ids(const std::vector<std::int32_t>& ids, int vocab);
 
+/// All of a regular file; errors as MappedFile::open has them.
+Result<std::string> read_file(const std::string& path);
 /// All of standard input.
 Result<std::string> read_stdin();
 

@@ -44,11 +44,6 @@ struct Source {
   ChatTemplates templates;
 };
 
-Result<std::string> read_file(const std::string& path) {
-  LL_ASSIGN(const auto file, MappedFile::open(path));
-  return std::string(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-}
-
 bool is_directory_without_model(const std::string& path) {
   std::error_code ignored;
   const std::filesystem::path folder(path);

@@ -6,7 +6,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import tool
 
-VERBS = ["run", "logits", "tokenize", "detokenize", "inspect", "devices", "bench", "ask"]
+VERBS = ["run", "logits", "tokenize", "detokenize", "inspect", "devices", "bench", "ask", "perplexity", "diff"]
 HAIKU = "builtin:haiku"
 BAD_RUN_OPTIONS = [
     ("--temperature", "2.1"), ("--temperature", "-0.1"), ("--temperature", "nan"), ("--temperature", "hot"),

@@ -10,20 +10,11 @@
 namespace llorch {
 namespace {
 
-/// Keeps a copy of everything that every step wrote.
-class Keeper : public StepObserver {
- public:
-  void after(int /*step_index*/, const Step& /*step*/, std::span<const float> values, int /*rows*/,
-             int /*width*/) override {
-    kept.emplace_back(values.begin(), values.end());
-  }
-  std::vector<std::vector<float>> kept;  // by call: both backends make the same calls, since they run the same plan
-};
-
 StepDifference difference_of(std::span<const float> a, std::span<const float> b, int width,
                              const Tolerance& tolerance) {
   StepDifference d;
-  double sum = 0;
+  double squares = 0;    // of a - b
+  double squares_a = 0;  // of a
   double largest = -1;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const auto x = static_cast<double>(a[i]);
@@ -31,7 +22,8 @@ StepDifference difference_of(std::span<const float> a, std::span<const float> b,
     const bool comparable = std::isfinite(x) && std::isfinite(y);
     const double apart = x == y ? 0.0 : comparable ? std::fabs(x - y) : std::numeric_limits<double>::infinity();
     d.within = d.within && apart <= tolerance.abs + tolerance.rel * (comparable ? std::fabs(x) : 0.0);
-    sum += apart;
+    squares += apart * apart;
+    squares_a += comparable ? x * x : 0.0;
     if (std::fabs(x) > tolerance.abs) {
       d.max_rel = std::max(d.max_rel, apart / std::fabs(x));
     }
@@ -44,71 +36,112 @@ StepDifference difference_of(std::span<const float> a, std::span<const float> b,
     }
   }
   d.max_abs = std::max(largest, 0.0);
-  d.mean = a.empty() ? 0.0 : sum / static_cast<double>(a.size());
+  d.rms = a.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(a.size()));
+  d.nmse = squares == 0 ? 0.0 : squares / squares_a;
   return d;
 }
-
-/// Compares every step with what a Keeper has.
-class Comparer : public StepObserver {
- public:
-  Comparer(const Keeper& keeper, const Tolerance& tolerance) : keeper_(keeper), tolerance_(tolerance) {}
-
-  void after(int step_index, const Step& step, std::span<const float> values, int /*rows*/, int width) override {
-    const std::size_t call = report.steps.size();
-    if (call >= keeper_.kept.size() || keeper_.kept[call].size() != values.size()) {
-      same_plan = false;
-      return;
-    }
-    StepDifference d = difference_of(keeper_.kept[call], values, width, tolerance_);
-    d.step = step_index;
-    d.layer = step.layer;
-    d.op = op_name(step.op);
-    d.role = step.role;
-    if (!d.within && report.first_over < 0) {
-      report.first_over = static_cast<int>(call);
-    }
-    report.steps.push_back(d);
-  }
-
-  CheckReport report;
-  bool same_plan = true;
-
- private:
-  const Keeper& keeper_;
-  Tolerance tolerance_;
-};
 
 Status named(const Backend& backend, const Status& status) {
   return status.ok() ? Status() : errorf(status.error().code, "{}: {}", backend.name(), status.error().message);
 }
 
+Error unlike(std::string_view what, std::string a, std::string b) {
+  return errorf(ErrorCode::unsupported, "the plans differ: {} {} and {}", what, a, b);
+}
+
+std::string describe(const Step& step) {
+  return fmt::format("{} ({})", step_name(step.layer, step.role), op_name(step.op));
+}
+
 }  // namespace
 
-Result<CheckReport> compare(Backend& a, Backend& b, const Batch& batch, const Tolerance& tolerance) {
-  Keeper keeper;
-  LL_TRY(named(a, a.run(batch, {}, {}, &keeper)));
-  Comparer comparer(keeper, tolerance);
-  LL_TRY(named(b, b.run(batch, {}, {}, &comparer)));
-  if (!comparer.same_plan || comparer.report.steps.size() != keeper.kept.size()) {
-    return errorf(ErrorCode::invalid_argument, "{} and {} do not hold the same plan", a.name(), b.name());
+void StepKeeper::after(int /*step_index*/, const Step& /*step*/, std::span<const float> values, int /*rows*/,
+                       int /*width*/) {
+  kept_.emplace_back(values.begin(), values.end());
+}
+
+void StepComparer::after(int step_index, const Step& step, std::span<const float> values, int /*rows*/, int width) {
+  const std::size_t call = report_.steps.size();
+  if (!unlike_.empty()) {
+    return;
   }
-  return std::move(comparer.report);
+  if (call >= keeper_.kept().size() || keeper_.kept()[call].size() != values.size()) {
+    unlike_ = fmt::format("step {}, {}, writes {} and {} values", step_index, describe(step),
+                          call < keeper_.kept().size() ? keeper_.kept()[call].size() : 0, values.size());
+    return;
+  }
+  StepDifference d = difference_of(keeper_.kept()[call], values, width, tolerance_);
+  d.step = step_index;
+  d.layer = step.layer;
+  d.op = op_name(step.op);
+  d.role = step.role;
+  if (!d.within && report_.first_over < 0) {
+    report_.first_over = static_cast<int>(call);
+  }
+  report_.steps.push_back(d);
+}
+
+Result<CheckReport> StepComparer::report() const {
+  if (!unlike_.empty()) {
+    return errorf(ErrorCode::unsupported, "the plans differ: {}", unlike_);
+  }
+  if (report_.steps.size() != keeper_.kept().size()) {
+    return errorf(ErrorCode::unsupported, "the plans differ: their runs write {} and {} results", keeper_.kept().size(),
+                  report_.steps.size());
+  }
+  return report_;
+}
+
+Result<CheckReport> compare(Backend& a, Backend& b, const Batch& batch, const Tolerance& tolerance) {
+  StepKeeper keeper;
+  LL_TRY(named(a, a.run(batch, {}, {}, &keeper)));
+  StepComparer comparer(keeper, tolerance);
+  LL_TRY(named(b, b.run(batch, {}, {}, &comparer)));
+  return comparer.report();
+}
+
+Status check_same_shape(const Plan& a, const Plan& b) {
+  const auto numbers = [](std::string_view what, auto x, auto y) {
+    return x == y ? Status() : unlike(what, std::to_string(x), std::to_string(y));
+  };
+  LL_TRY(numbers("the layers are", a.spec.layers.size(), b.spec.layers.size()));
+  LL_TRY(numbers("dim is", a.spec.dim, b.spec.dim));
+  LL_TRY(numbers("the tokens of the vocabulary are", a.spec.vocab, b.spec.vocab));
+  for (std::size_t i = 0; i < std::min(a.steps.size(), b.steps.size()); ++i) {
+    const Step& x = a.steps[i];
+    const Step& y = b.steps[i];
+    if (x.layer != y.layer || x.role != y.role || x.op.index() != y.op.index()) {
+      return unlike(fmt::format("step {} is", i), describe(x), describe(y));
+    }
+  }
+  LL_TRY(numbers("the steps are", a.steps.size(), b.steps.size()));
+  for (int slot = 0; slot < kSlots; ++slot) {
+    const auto id = static_cast<Slot>(slot);
+    LL_TRY(numbers(fmt::format("the floats of a row of slot {} are", to_string(id)), a.width(id), b.width(id)));
+  }
+  return {};
+}
+
+std::string step_name(int layer, std::string_view role) {
+  return layer < 0 ? std::string(role) : fmt::format("blk {} {}", layer, role);
 }
 
 std::string to_string(const CheckReport& report) {
-  std::string text = fmt::format("{:>4} {:>5} {:<10} {:<12} {:>10} {:>10} {:>10}  {}\n", "step", "layer", "op", "role",
-                                 "max abs", "max rel", "mean", "at");
+  std::string text = fmt::format("{:>4} {:<20} {:<12} {:>10} {:>10} {:>10} {:>10}  {}\n", "step", "name", "op",
+                                 "max abs", "max rel", "rms", "nmse", "largest at");
   for (const StepDifference& d : report.steps) {
-    text += fmt::format("{:4} {:>5} {:<10} {:<12} {:10.3g} {:10.3g} {:10.3g}  [{}, {}] {} {}{}\n", d.step,
-                        d.layer < 0 ? "" : std::to_string(d.layer), d.op, d.role, d.max_abs, d.max_rel, d.mean, d.row,
-                        d.col, d.a, d.b, d.within ? "" : "  <- over");
+    text += fmt::format("{:4} {:<20} {:<12} {:10.3g} {:10.3g} {:10.3g} {:10.3g}  [{}, {}] {} {}{}\n", d.step,
+                        step_name(d.layer, d.role), d.op, d.max_abs, d.max_rel, d.rms, d.nmse, d.row, d.col, d.a, d.b,
+                        d.within ? "" : "  <- over");
   }
   if (report.first_over < 0) {
     return text + "all steps are within the tolerance\n";
   }
   const StepDifference& d = report.steps[static_cast<std::size_t>(report.first_over)];
-  return text + fmt::format("the first step over the tolerance is {} ({} {}, layer {}): [{}, {}] is {} and {}\n",
-                            d.step, d.op, d.role, d.layer, d.row, d.col, d.a, d.b);
+  return text + fmt::format(
+                    "the first step over the tolerance is {}, {} ({}): by {:.3g} at most, NMSE {:.3g}; at row "
+                    "{}, column {} the values are {} and {}\n",
+                    d.step, step_name(d.layer, d.role), d.op, d.max_abs, d.nmse, d.row, d.col, d.a, d.b);
 }
 
 }  // namespace llorch

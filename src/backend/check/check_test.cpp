@@ -53,7 +53,7 @@ TEST(Check, NamesTheStepThatIsBroken) {
   EXPECT_EQ(d.row, 49);
   EXPECT_EQ(d.col, 7);
   EXPECT_NEAR(d.max_abs, 0.5, 1e-6);
-  EXPECT_NE(to_string(report).find("(attend attn.attend, layer 1): [49, 7]"), std::string::npos);
+  EXPECT_NE(to_string(report).find("blk 1 attn.attend (attend): by 0.5"), std::string::npos);
 }
 
 TEST(Check, SeesKeysThatRopeGotWrong) {
@@ -67,6 +67,55 @@ TEST(Check, SeesKeysThatRopeGotWrong) {
   const CheckReport report = compare_with_ref(broken);
   ASSERT_GE(report.first_over, 0);
   EXPECT_EQ(report.steps[static_cast<std::size_t>(report.first_over)].role, "attn.rope");
+}
+
+TEST(Check, MeasuresTheDifference) {
+  StepKeeper keeper;
+  const Step step{.op = LinearOp{}, .layer = 3, .role = "attn.q"};
+  const std::vector<float> a = {1, 2, 3, 4};
+  const std::vector<float> b = {1, 2, 3, 6};
+  keeper.after(5, step, a, 2, 2);
+  StepComparer comparer(keeper, {.abs = 0, .rel = 0});
+  comparer.after(5, step, b, 2, 2);
+  const auto report = comparer.report();
+  ASSERT_TRUE(report.ok());
+  ASSERT_EQ(report->first_over, 0);
+  const StepDifference& d = report->steps[0];
+  EXPECT_EQ(step_name(d.layer, d.role), "blk 3 attn.q");
+  EXPECT_EQ(d.max_abs, 2);
+  EXPECT_EQ(d.rms, 1);
+  EXPECT_NEAR(d.nmse, 4.0 / 30, 1e-15);
+  EXPECT_EQ(d.row, 1);
+  EXPECT_EQ(d.col, 1);
+}
+
+TEST(Check, NamesAStepOfAnotherSize) {
+  StepKeeper keeper;
+  const Step step{.op = LinearOp{}, .layer = 3, .role = "attn.q"};
+  keeper.after(5, step, std::vector<float>(4), 2, 2);
+  StepComparer comparer(keeper, {});
+  comparer.after(5, step, std::vector<float>(6), 2, 3);
+  const auto report = comparer.report();
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().message, "the plans differ: step 5, blk 3 attn.q (linear), writes 4 and 6 values");
+  StepComparer none(keeper, {});
+  EXPECT_FALSE(none.report().ok());
+}
+
+TEST(Check, ShapesOfPlans) {
+  const Plan plan = testing::TinyModel().plan();
+  EXPECT_TRUE(check_same_shape(plan, plan).ok());
+  const auto fault = [&plan](auto change) {
+    Plan other = plan;
+    change(other);
+    const Status status = check_same_shape(plan, other);
+    return status.ok() ? std::string() : status.error().message;
+  };
+  EXPECT_NE(fault([](Plan& p) { p.spec.layers.pop_back(); }).find("the layers are 2 and 1"), std::string::npos);
+  EXPECT_NE(fault([](Plan& p) { p.spec.vocab += 1; }).find("vocabulary"), std::string::npos);
+  EXPECT_NE(fault([](Plan& p) { p.steps[1].role = "attn.other"; }).find("step 1 is blk 0 "), std::string::npos);
+  EXPECT_NE(fault([](Plan& p) { p.steps.pop_back(); }).find("the steps are"), std::string::npos);
+  EXPECT_NE(fault([](Plan& p) { p.widths[0] += 1; }).find("slot x are"), std::string::npos);
 }
 
 }  // namespace
