@@ -28,6 +28,7 @@ struct DiffArgs {
   std::string model_a;
   std::string model_b;  // empty: model_a
   std::string tokens;
+  CLI::Option* tokens_given = nullptr;
   std::string prompt = kDefaultPrompt;
   DeviceArgs device;
   std::string device_b;       // empty: as A
@@ -35,6 +36,8 @@ struct DiffArgs {
   double tolerance = 0;
   double relative = 0;
   bool json = false;
+
+  bool has_tokens() const { return tokens_given->count() > 0; }
 };
 
 /// A side of the comparison, and what is left of it once its model is gone.
@@ -69,15 +72,15 @@ Result<LoadedModel> load_side(Side& side, bool need_tokenizer) {
 /// The ids that both sides run: A's tokenizer makes them.
 Result<std::vector<std::int32_t>> choose_tokens(const DiffArgs& args, const LoadedModel& model) {
   std::vector<std::int32_t> ids;
-  if (args.tokens.empty()) {
-    ids = model.tokenizer->encode(args.prompt, {.parse_special = true, .add_special = true});
-  } else {
+  if (args.has_tokens()) {
     LL_ASSIGN(ids, parse_ids(args.tokens));
+  } else {
+    ids = model.tokenizer->encode(args.prompt, {.parse_special = true, .add_special = true});
   }
   const int most = std::min(kMaxTokens, model.context);
   if (ids.empty() || ids.size() > static_cast<std::size_t>(most)) {
     return errorf(ErrorCode::invalid_argument, "{}: {} tokens, but from 1 to {} can be compared",
-                  args.tokens.empty() ? "--prompt" : "--tokens", ids.size(), most);
+                  args.has_tokens() ? "--tokens" : "--prompt", ids.size(), most);
   }
   LL_TRY(check_ids(ids, model.plan.spec.vocab));
   return ids;
@@ -92,7 +95,7 @@ Status run(LoadedModel& model, const std::vector<std::int32_t>& tokens, Side& si
 }
 
 Result<std::vector<std::int32_t>> run_first(const DiffArgs& args, Side& side, StepKeeper& keeper) {
-  LL_ASSIGN(LoadedModel model, load_side(side, args.tokens.empty()));
+  LL_ASSIGN(LoadedModel model, load_side(side, !args.has_tokens()));
   LL_ASSIGN(std::vector<std::int32_t> tokens, choose_tokens(args, model));
   LL_TRY(run(model, tokens, side, keeper));
   return tokens;
@@ -195,9 +198,9 @@ Verb add_diff(CLI::App& root) {
       "diff", "Runs two models of one shape, or one model twice, and names the first step that differs");
   app->add_option("A", args->model_a, "model file, directory, or builtin:haiku")->required();
   app->add_option("B", args->model_b, "the other model (default: A again, for another device or other activations)");
-  CLI::Option* tokens = app->add_option("--tokens", args->tokens, "exactly these token ids: 1,2,3 (no BOS is added)");
+  args->tokens_given = app->add_option("--tokens", args->tokens, "exactly these token ids: 1,2,3 (no BOS is added)");
   app->add_option("--prompt", args->prompt, "text that is run, at most 512 tokens")
-      ->excludes(tokens)
+      ->excludes(args->tokens_given)
       ->capture_default_str();
   app->add_option("--tolerance", args->tolerance, "a value of B may be this far from A's; 0: no value may differ")
       ->check(number_in(0, 1e30))

@@ -107,6 +107,8 @@ class Diff(unittest.TestCase):
     def test_bad_arguments(self):
         self.refused(HAIKU, "--tokens", "1,99999", code=2, says="99999")
         self.refused(HAIKU, "--tokens", tool.comma(range(513)), code=2, says="513")
+        self.refused(HAIKU, "--tokens", "", code=2, says="empty")
+        self.refused(HAIKU, "--prompt", "", code=2, says="--prompt")
         self.refused(HAIKU, "--tolerance", "-1", code=2, says="--tolerance")
         self.refused(HAIKU, "--tokens", "1", "--prompt", "x", code=2, says="--")
         self.refused(HAIKU, "--device-b", "tpu", code=2, says="tpu")
