@@ -21,6 +21,8 @@
 namespace llorch::cli {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr int kMaxTokens = 512;
 constexpr const char* kDefaultPrompt = "The quick brown fox jumps over the lazy dog.";
 
@@ -53,6 +55,7 @@ struct Side {
 struct Differences {
   Side a, b;
   std::vector<std::int32_t> tokens;
+  OtherNumbers numbers;  // of the plans
   CheckReport steps;
   Result<LogitsDifference> logits = LogitsDifference();
 };
@@ -116,6 +119,7 @@ Result<Differences> compare(const DiffArgs& args) {
     return errorf(same.error().code, "'{}' and '{}' cannot be compared: {}", found.a.path, found.b.path,
                   same.error().message);
   }
+  found.numbers = first_other_numbers(found.a.plan, found.b.plan);
   StepComparer comparer(keeper, {.abs = args.tolerance, .rel = args.relative});
   LL_TRY(run(model, found.tokens, found.b, comparer));
   LL_ASSIGN(found.steps, comparer.report());
@@ -128,6 +132,9 @@ void print(const Differences& found) {
     fmt::print("{}  {} ({}) on {}, activations {}\n", letter, side->model, side->path, side->backend,
                side->device.activations);
   }
+  if (!found.numbers.a.empty()) {
+    fmt::print("the plans have other numbers, first at\nA  {}\nB  {}\n", found.numbers.a, found.numbers.b);
+  }
   fmt::print("{} tokens\n{}", found.tokens.size(), to_string(found.steps));
   if (found.logits.ok()) {
     const LogitsDifference& d = *found.logits;
@@ -138,26 +145,26 @@ void print(const Differences& found) {
   }
 }
 
-nlohmann::json to_json(const Side& side) {
+Json to_json(const Side& side) {
   return {
       {"path", side.path}, {"model", side.model}, {"device", side.backend}, {"activations", side.device.activations}};
 }
 
-nlohmann::json to_json(const StepDifference& d) {
+Json to_json(const StepDifference& d) {
   return {{"step", d.step},       {"layer", d.layer},     {"role", d.role}, {"op", d.op},
           {"max_abs", d.max_abs}, {"max_rel", d.max_rel}, {"rms", d.rms},   {"nmse", d.nmse},
           {"row", d.row},         {"column", d.col},      {"a", d.a},       {"b", d.b},
           {"within", d.within}};
 }
 
-nlohmann::json to_json(const LogitsDifference& d) {
+Json to_json(const LogitsDifference& d) {
   return {{"tokens", d.n_rows},        {"max_abs", d.max_abs}, {"token", d.row},         {"id", d.id},
           {"kl_mean", d.kl_mean},      {"kl_max", d.kl_max},   {"same_top", d.same_top}, {"last_top_a", d.last_top_a},
           {"last_top_b", d.last_top_b}};
 }
 
-nlohmann::json to_json(const Differences& found, const DiffArgs& args) {
-  auto steps = nlohmann::json::array();
+Json to_json(const Differences& found, const DiffArgs& args) {
+  auto steps = Json::array();
   for (const StepDifference& d : found.steps.steps) {
     steps.push_back(to_json(d));
   }
@@ -165,12 +172,13 @@ nlohmann::json to_json(const Differences& found, const DiffArgs& args) {
   return {{"a", to_json(found.a)},
           {"b", to_json(found.b)},
           {"tokens", found.tokens},
+          {"other_numbers", found.numbers.a.empty() ? Json() : Json{{"a", found.numbers.a}, {"b", found.numbers.b}}},
           {"tolerance", args.tolerance},
           {"tolerance_rel", args.relative},
           {"within", first < 0},
-          {"first_over", first < 0 ? nlohmann::json() : steps[static_cast<std::size_t>(first)]},
+          {"first_over", first < 0 ? Json() : steps[static_cast<std::size_t>(first)]},
           {"steps", steps},
-          {"logits", found.logits.ok() ? to_json(*found.logits) : nlohmann::json()}};
+          {"logits", found.logits.ok() ? to_json(*found.logits) : Json()}};
 }
 
 /// kExitFailed when a step is over the tolerance.

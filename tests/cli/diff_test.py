@@ -37,6 +37,7 @@ class Diff(unittest.TestCase):
         report = self.diff(HAIKU, "builtin:haiku", "--device", "ref", code=0)
         self.assertTrue(report["within"])
         self.assertIsNone(report["first_over"])
+        self.assertIsNone(report["other_numbers"])
         self.assertTrue(all(step["max_abs"] == 0 and step["nmse"] == 0 for step in report["steps"]))
         self.assertEqual(report["logits"]["max_abs"], 0)
         self.assertEqual(report["logits"]["kl_max"], 0)
@@ -82,6 +83,14 @@ class Diff(unittest.TestCase):
         self.assertIn("the likeliest id is the same after", text)
         self.assertEqual(text.count("<- over"), sum(s["max_abs"] > 0 for s in self.diff(
             HAIKU, self.quantised, "--device", "ref", "--tokens", "1,2,3", *EXACT, code=1)["steps"]))
+
+    def test_plans_with_other_numbers(self):
+        """A GGUF of llama has the rows of q and k in another order, and a rotation to match: what attention makes of them agrees."""
+        report = self.diff(OTHER, OTHER.parent / "hf", "--device", "ref", "--tokens", "1,2,3", "--tolerance", 1e-5, *EXACT, code=1)
+        self.assertIn("adjacent", report["other_numbers"]["a"])
+        self.assertIn("half", report["other_numbers"]["b"])
+        over = {step["role"] for step in report["steps"] if not step["within"]}
+        self.assertEqual(over, {"attn.q", "attn.k", "attn.rope"})
 
     def refused(self, *args, code, says):
         done = tool.run("diff", *args)

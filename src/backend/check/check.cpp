@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <sstream>
 
 #include "base/format.h"
 
@@ -118,6 +119,18 @@ Status check_same_shape(const Plan& a, const Plan& b) {
   for (int slot = 0; slot < kSlots; ++slot) {
     const auto id = static_cast<Slot>(slot);
     LL_TRY(numbers(fmt::format("the floats of a row of slot {} are", to_string(id)), a.width(id), b.width(id)));
+  }
+  return {};
+}
+
+OtherNumbers first_other_numbers(const Plan& a, const Plan& b) {
+  std::istringstream lines_a(to_string(a));
+  std::istringstream lines_b(to_string(b));
+  OtherNumbers other;
+  while (std::getline(lines_a, other.a) && std::getline(lines_b, other.b)) {
+    if (other.a != other.b) {
+      return other;
+    }
   }
   return {};
 }

@@ -73,6 +73,13 @@ Result<CheckReport> compare(Backend& a, Backend& b, const Batch& batch, const To
 /// epsilon, a RoPE base) may differ: a run shows where that matters.
 Status check_same_shape(const Plan& a, const Plan& b);
 
+/// The first step, in a plan's own words (to_string of model/plan.h), that computes with other numbers in b than in a;
+/// both empty when there is none. Plans of the same shape.
+struct OtherNumbers {
+  std::string a, b;
+};
+OtherNumbers first_other_numbers(const Plan& a, const Plan& b);
+
 /// "blk 3 attn.q", or the role alone outside the layers.
 std::string step_name(int layer, std::string_view role);
 

@@ -102,6 +102,16 @@ TEST(Check, NamesAStepOfAnotherSize) {
   EXPECT_FALSE(none.report().ok());
 }
 
+TEST(Check, NumbersOfPlans) {
+  const Plan plan = testing::TinyModel().plan();
+  EXPECT_EQ(first_other_numbers(plan, plan).a, "");
+  Plan other = plan;
+  std::get<NormOp>(other.steps[1].op).eps = 0.5F;
+  EXPECT_TRUE(check_same_shape(plan, other).ok());
+  EXPECT_NE(first_other_numbers(plan, other).a, first_other_numbers(plan, other).b);
+  EXPECT_NE(first_other_numbers(plan, other).b.find("eps=0.5"), std::string::npos);
+}
+
 TEST(Check, ShapesOfPlans) {
   const Plan plan = testing::TinyModel().plan();
   EXPECT_TRUE(check_same_shape(plan, plan).ok());
