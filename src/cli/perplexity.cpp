@@ -133,7 +133,7 @@ class Measurement {
 Status measure(LoadedModel& model, const TextTokens& text, std::span<const Window> windows, Measurement& measurement) {
   const auto n_scored = static_cast<double>(count_scored(windows));
   const bool shown = isatty(STDERR_FILENO) != 0;
-  const Status status = score(model, text, windows, [&](std::size_t index, std::span<const float> logits) -> Status {
+  Status status = score(model, text, windows, [&](std::size_t index, std::span<const float> logits) -> Status {
     LL_TRY(measurement.add(index, logits));
     if (const std::int64_t done = measurement.nll.count(); shown && done % kScoringRows == 0) {
       draw_bar("scoring", static_cast<double>(done) / n_scored);
