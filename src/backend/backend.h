@@ -37,12 +37,22 @@ struct KvShape {
   int max_outputs = 512;
 };
 
-/// Sees every step of a run after it ran: `check`, `diff` and the profiler's details are observers.
+/// What a step wrote into a slot, valid during the call that hands it on.
+struct StepOutput {
+  int step_index;
+  const Step& step;
+  Slot slot;                      // Slot::none: the logits
+  std::span<const float> values;  // [rows, width]
+  int rows;
+  int width;
+};
+
+/// Sees every step of a run after it ran: `check`, `diff` and `imatrix` observe.
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
-  /// `values` is the slot that the step wrote, [rows, width], valid during the call.
-  virtual void after(int step_index, const Step& step, std::span<const float> values, int rows, int width) = 0;
+  /// Once for each slot that the step wrote.
+  virtual void after(const StepOutput& output) = 0;
 };
 
 enum class Activations : std::uint8_t { f32, q8 };

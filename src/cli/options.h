@@ -35,6 +35,7 @@ Verb add_diff(CLI::App& root);
 Verb add_serve(CLI::App& root);
 Verb add_ask(CLI::App& root);
 Verb add_quantize(CLI::App& root);
+Verb add_imatrix(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.
 void note(const std::string& message);

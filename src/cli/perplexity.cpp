@@ -33,21 +33,22 @@ struct PerplexityArgs {
   int n_windows = 0;  // 0: all
   std::string save;
   std::string against;
+  bool special = false;  // markers of control tokens are tokens, else plain text
   bool json = false;
   DeviceArgs device;
 };
 
-/// The text's ids, with what the tokenizer says a prompt begins with. Markers of control tokens are plain text.
+/// The text's ids, with what the tokenizer says a prompt begins with.
 Result<TextTokens> read_text(const Tokenizer& tokenizer, const std::string& text, const PerplexityArgs& args,
                              int vocab) {
-  constexpr EncodeOptions kWhole = {.parse_special = false, .add_special = true};
-  TextTokens tokens{.ids = tokenizer.encode(text, kWhole), .bos = {}};
+  const EncodeOptions whole = {.parse_special = args.special, .add_special = true};
+  TextTokens tokens{.ids = tokenizer.encode(text, whole), .bos = {}};
   LL_TRY(check_ids(tokens.ids, vocab));
   if (tokens.ids.size() < 2) {
     return errorf(ErrorCode::invalid_argument, "--file: '{}' has {} token, and at least 2 are needed", args.file,
                   tokens.ids.size());
   }
-  const std::vector<std::int32_t> added = tokenizer.encode("", kWhole);
+  const std::vector<std::int32_t> added = tokenizer.encode("", whole);
   if (!added.empty() && added.front() == tokenizer.bos_id()) {
     tokens.bos = tokenizer.bos_id();
   }
@@ -212,6 +213,8 @@ Verb add_perplexity(CLI::App& root) {
       "perplexity", "Measures how well a model foretells a text, and how far it is from an earlier run");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
   app->add_option("--file", args->file, "the text, UTF-8")->required();
+  app->add_flag("--special", args->special,
+                "the text's markers of control tokens (<|user|>) are tokens, not plain text");
   app->add_option("--window", args->window,
                   "tokens of a window, whose second half is scored (default: 512, or the context when it is smaller)")
       ->check(whole_in(kMinWindow, 1 << 24));

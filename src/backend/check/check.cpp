@@ -56,23 +56,23 @@ std::string describe(const Step& step) {
 
 }  // namespace
 
-void StepKeeper::after(int /*step_index*/, const Step& /*step*/, std::span<const float> values, int /*rows*/,
-                       int /*width*/) {
-  kept_.emplace_back(values.begin(), values.end());
+void StepKeeper::after(const StepOutput& output) {
+  kept_.emplace_back(output.values.begin(), output.values.end());
 }
 
-void StepComparer::after(int step_index, const Step& step, std::span<const float> values, int /*rows*/, int width) {
+void StepComparer::after(const StepOutput& output) {
+  const Step& step = output.step;
   const std::size_t call = report_.steps.size();
   if (!unlike_.empty()) {
     return;
   }
-  if (call >= keeper_.kept().size() || keeper_.kept()[call].size() != values.size()) {
-    unlike_ = fmt::format("step {}, {}, writes {} and {} values", step_index, describe(step),
-                          call < keeper_.kept().size() ? keeper_.kept()[call].size() : 0, values.size());
+  if (call >= keeper_.kept().size() || keeper_.kept()[call].size() != output.values.size()) {
+    unlike_ = fmt::format("step {}, {}, writes {} and {} values", output.step_index, describe(step),
+                          call < keeper_.kept().size() ? keeper_.kept()[call].size() : 0, output.values.size());
     return;
   }
-  StepDifference d = difference_of(keeper_.kept()[call], values, width, tolerance_);
-  d.step = step_index;
+  StepDifference d = difference_of(keeper_.kept()[call], output.values, output.width, tolerance_);
+  d.step = output.step_index;
   d.layer = step.layer;
   d.op = op_name(step.op);
   d.role = step.role;

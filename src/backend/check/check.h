@@ -41,7 +41,7 @@ struct CheckReport {
 /// Keeps a copy of everything that every step of run A wrote: 4 bytes for each value of each step.
 class StepKeeper : public StepObserver {
  public:
-  void after(int step_index, const Step& step, std::span<const float> values, int rows, int width) override;
+  void after(const StepOutput& output) override;
   /// By call: both runs make the same calls when their plans have the same shape.
   const std::vector<std::vector<float>>& kept() const { return kept_; }
 
@@ -53,7 +53,7 @@ class StepKeeper : public StepObserver {
 class StepComparer : public StepObserver {
  public:
   StepComparer(const StepKeeper& keeper, const Tolerance& tolerance) : keeper_(keeper), tolerance_(tolerance) {}
-  void after(int step_index, const Step& step, std::span<const float> values, int rows, int width) override;
+  void after(const StepOutput& output) override;
   /// After the run. ErrorCode::unsupported when A did not make the same calls, naming the first step of another size.
   Result<CheckReport> report() const;
 

@@ -69,14 +69,19 @@ TEST(Check, SeesKeysThatRopeGotWrong) {
   EXPECT_EQ(report.steps[static_cast<std::size_t>(report.first_over)].role, "attn.rope");
 }
 
+StepOutput output(const Step& step, const std::vector<float>& values, int width) {
+  const int rows = static_cast<int>(values.size()) / width;
+  return {.step_index = 5, .step = step, .slot = Slot::q, .values = values, .rows = rows, .width = width};
+}
+
 TEST(Check, MeasuresTheDifference) {
   StepKeeper keeper;
   const Step step{.op = LinearOp{}, .layer = 3, .role = "attn.q"};
   const std::vector<float> a = {1, 2, 3, 4};
   const std::vector<float> b = {1, 2, 3, 6};
-  keeper.after(5, step, a, 2, 2);
+  keeper.after(output(step, a, 2));
   StepComparer comparer(keeper, {.abs = 0, .rel = 0});
-  comparer.after(5, step, b, 2, 2);
+  comparer.after(output(step, b, 2));
   const auto report = comparer.report();
   ASSERT_TRUE(report.ok());
   ASSERT_EQ(report->first_over, 0);
@@ -92,9 +97,11 @@ TEST(Check, MeasuresTheDifference) {
 TEST(Check, NamesAStepOfAnotherSize) {
   StepKeeper keeper;
   const Step step{.op = LinearOp{}, .layer = 3, .role = "attn.q"};
-  keeper.after(5, step, std::vector<float>(4), 2, 2);
+  const std::vector<float> four(4);
+  const std::vector<float> six(6);
+  keeper.after(output(step, four, 2));
   StepComparer comparer(keeper, {});
-  comparer.after(5, step, std::vector<float>(6), 2, 3);
+  comparer.after(output(step, six, 3));
   const auto report = comparer.report();
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.error().message, "the plans differ: step 5, blk 3 attn.q (linear), writes 4 and 6 values");

@@ -137,14 +137,19 @@ void HostBackend::step_recorded(const Step& step, const Work& work) {
 
 void HostBackend::observe(const Work& work, int step_index, StepObserver& observer) {
   const Step& step = model_->plan.steps[static_cast<std::size_t>(step_index)];
-  const auto show = [&](const float* values, int rows, std::int64_t width) {
-    observer.after(step_index, step, {values, static_cast<std::size_t>(rows * width)}, rows, static_cast<int>(width));
+  const auto show = [&](Slot slot, const float* values, int rows, std::int64_t width) {
+    observer.after({.step_index = step_index,
+                    .step = step,
+                    .slot = slot,
+                    .values = {values, static_cast<std::size_t>(rows * width)},
+                    .rows = rows,
+                    .width = static_cast<int>(width)});
   };
   if (std::holds_alternative<LogitsOp>(step.op)) {
-    show(work.logits, work.batch->n_outputs(), model_->limits.n_logits);
+    show(Slot::none, work.logits, work.batch->n_outputs(), model_->limits.n_logits);
   }
   for (const Slot slot : written_slots(step.op)) {
-    show(work.slot(slot), work.batch->n_tokens(), written_width(step.op, slot, model_->plan));
+    show(slot, work.slot(slot), work.batch->n_tokens(), written_width(step.op, slot, model_->plan));
   }
 }
 

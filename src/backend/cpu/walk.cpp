@@ -1,8 +1,8 @@
 #include "backend/cpu/walk.h"
 #include "backend/cpu/experts.h"
 
-#include <array>
 #include <variant>
+#include <vector>
 
 namespace llorch::cpu {
 namespace {
@@ -68,23 +68,17 @@ struct Runner {
 };
 
 struct Written {
-  template <Slot... slots>
-  static std::span<const Slot> these() {
-    static constexpr std::array<Slot, sizeof...(slots)> kSlotsOf{slots...};
-    return kSlotsOf;
-  }
-  static std::span<const Slot> one(const Slot& slot) { return {&slot, 1}; }
-  std::span<const Slot> operator()(const EmbedOp& op) const { return one(op.out); }
-  std::span<const Slot> operator()(const NormOp& op) const { return one(op.out); }
-  std::span<const Slot> operator()(const LinearOp& op) const { return one(op.out); }
-  std::span<const Slot> operator()(const HeadsLinearOp& op) const { return one(op.out.slot); }
-  std::span<const Slot> operator()(const RopeStoreOp& /*op*/) const { return these<Slot::q, Slot::k>(); }
-  std::span<const Slot> operator()(const AttendOp& /*op*/) const { return these<Slot::att>(); }
-  std::span<const Slot> operator()(const GateOp& /*op*/) const { return these<Slot::gate>(); }
-  std::span<const Slot> operator()(const RouteOp& /*op*/) const { return these<Slot::picks>(); }
-  std::span<const Slot> operator()(const ExpertsOp& op) const { return one(op.out); }
-  std::span<const Slot> operator()(const AddOp& op) const { return one(op.out); }
-  std::span<const Slot> operator()(const LogitsOp& /*op*/) const { return {}; }
+  std::vector<Slot> operator()(const EmbedOp& op) const { return {op.out}; }
+  std::vector<Slot> operator()(const NormOp& op) const { return {op.out}; }
+  std::vector<Slot> operator()(const LinearOp& op) const { return {op.out}; }
+  std::vector<Slot> operator()(const HeadsLinearOp& op) const { return {op.out.slot}; }
+  std::vector<Slot> operator()(const RopeStoreOp& /*op*/) const { return {Slot::q, Slot::k}; }
+  std::vector<Slot> operator()(const AttendOp& /*op*/) const { return {Slot::att}; }
+  std::vector<Slot> operator()(const GateOp& /*op*/) const { return {Slot::gate}; }
+  std::vector<Slot> operator()(const RouteOp& /*op*/) const { return {Slot::picks}; }
+  std::vector<Slot> operator()(const ExpertsOp& op) const { return {op.out, Slot::gate}; }
+  std::vector<Slot> operator()(const AddOp& op) const { return {op.out}; }
+  std::vector<Slot> operator()(const LogitsOp& /*op*/) const { return {}; }
 };
 
 }  // namespace
@@ -98,7 +92,7 @@ void run_matmul(const OpTable& table, const Matmul& mm, const Work& work) {
   (many ? table.matmul_many : table.matmul)(mm, work);
 }
 
-std::span<const Slot> written_slots(const Op& op) {
+std::vector<Slot> written_slots(const Op& op) {
   return std::visit(Written{}, op);
 }
 
@@ -116,6 +110,8 @@ int written_width(const Op& op, Slot slot, const Plan& plan) {
     width = attend->n_heads * attend->head_dim;
   } else if (const auto* gate = std::get_if<GateOp>(&op)) {
     width = gate->width;
+  } else if (const auto* experts = std::get_if<ExpertsOp>(&op); experts != nullptr && slot == Slot::gate) {
+    width = experts->n_used * experts->gate.rows;  // the activations of all picks, sorted by expert
   } else if (const auto* route = std::get_if<RouteOp>(&op)) {
     width = 2 * route->moe.n_used;
   }

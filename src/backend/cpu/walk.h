@@ -1,7 +1,7 @@
 // walk: one step of a plan by a table's op functions.
 #pragma once
 
-#include <span>
+#include <vector>
 
 #include "backend/ops.h"
 
@@ -14,7 +14,7 @@ void run_step(const OpTable& table, const Step& step, const Work& work);
 void run_matmul(const OpTable& table, const Matmul& mm, const Work& work);
 
 /// The slots that an op writes, the first of which matters most; empty for LogitsOp, which writes Work::logits.
-std::span<const Slot> written_slots(const Op& op);
+std::vector<Slot> written_slots(const Op& op);
 
 /// Floats of a row of `slot` as `op`, which writes it, sees it.
 int written_width(const Op& op, Slot slot, const Plan& plan);
