@@ -5,13 +5,17 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "base/format.h"
+#include "base/json.h"
 #include "cli/options.h"
 #include "convert/gguf_model.h"
 #include "convert/importance_file.h"
@@ -29,6 +33,7 @@ struct QuantizeArgs {
   int threads = 0;
   bool allow_requantize = false;
   bool dry_run = false;
+  bool json = false;
 };
 
 std::string recipe_names() {
@@ -49,25 +54,44 @@ Status refuse_same_file(const QuantizeArgs& args) {
   return {};
 }
 
-/// "Q4_K    28 tensors      451,234 bytes", a line for each format.
-void print_types(const GgufModel& model, const std::vector<DType>& types) {
-  struct Total {
-    int n = 0;
-    std::int64_t bytes = 0;
-  };
-  std::map<std::string_view, Total> totals;
+struct TypeTotal {
+  int n_tensors = 0;
+  std::int64_t bytes = 0;
+};
+
+std::map<std::string_view, TypeTotal> totals_by_type(const GgufModel& model, const std::vector<DType>& types) {
+  std::map<std::string_view, TypeTotal> totals;
   for (std::size_t i = 0; i < types.size(); ++i) {
-    std::int64_t n = 1;
-    for (const std::int64_t dim : model.tensors[i].shape) {
-      n *= dim;
-    }
     const Format& format = format_of(types[i]);
-    Total& total = totals[format.name];
-    ++total.n;
-    total.bytes += bytes_of(format, n);
+    const auto& shape = model.tensors[i].shape;
+    TypeTotal& total = totals[format.name];
+    ++total.n_tensors;
+    total.bytes += bytes_of(format, std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
   }
+  return totals;
+}
+
+void print(const QuantizeArgs& args, const Recipe& recipe, const GgufModel& model, const std::vector<DType>& types,
+           double seconds) {
+  const std::uint64_t bytes = gguf_file_bytes(model, types);
+  const auto totals = totals_by_type(model, types);
+  if (args.json) {
+    nlohmann::json formats = nlohmann::json::object();
+    for (const auto& [name, total] : totals) {
+      formats[std::string(name)] = {{"tensors", total.n_tensors}, {"bytes", total.bytes}};
+    }
+    fmt::print("{}\n", dump_json({{"file", args.out},
+                                  {"type", recipe.name},
+                                  {"bytes", bytes},
+                                  {"written", !args.dry_run},
+                                  {"seconds", seconds},
+                                  {"formats", std::move(formats)}}));
+    return;
+  }
+  fmt::print("{}: {} bytes, {}{}\n", args.out, bytes, recipe.name,
+             args.dry_run ? " (not written)" : fmt::format(", {:.1f} s", seconds));
   for (const auto& [name, total] : totals) {
-    fmt::print("  {:<7} {:>5} tensors {:>15} bytes\n", name, total.n, total.bytes);
+    fmt::print("  {:<7} {:>5} tensors {:>15} bytes\n", name, total.n_tensors, total.bytes);
   }
 }
 
@@ -103,9 +127,7 @@ Status quantize(const QuantizeArgs& args) {
     LL_TRY(write_gguf(model, types, args.out, options));
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  fmt::print("{}: {} bytes, {}{}\n", args.out, gguf_file_bytes(model, types), recipe->name,
-             args.dry_run ? " (not written)" : fmt::format(", {:.1f} s", took.count()));
-  print_types(model, types);
+  print(args, *recipe, model, types, took.count());
   return {};
 }
 
@@ -128,6 +150,7 @@ Verb add_quantize(CLI::App& root) {
       ->capture_default_str();
   app->add_flag("--allow-requantize", args->allow_requantize, "take weights that were quantised before");
   app->add_flag("--dry-run", args->dry_run, "tell what would be written, and write nothing");
+  app->add_flag("--json", args->json, "one JSON object");
   return {app, [args] { return finish(quantize(*args)); }};
 }
 
