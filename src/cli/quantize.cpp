@@ -80,12 +80,12 @@ void print(const QuantizeArgs& args, const Recipe& recipe, const GgufModel& mode
     for (const auto& [name, total] : totals) {
       formats[std::string(name)] = {{"tensors", total.n_tensors}, {"bytes", total.bytes}};
     }
-    fmt::print("{}\n", dump_json({{"file", args.out},
-                                  {"type", recipe.name},
-                                  {"bytes", bytes},
-                                  {"written", !args.dry_run},
-                                  {"seconds", seconds},
-                                  {"formats", std::move(formats)}}));
+    fmt::print("{}\n", dump_json(nlohmann::json{{"file", args.out},
+                                                {"type", recipe.name},
+                                                {"bytes", bytes},
+                                                {"written", !args.dry_run},
+                                                {"seconds", seconds},
+                                                {"formats", std::move(formats)}}));
     return;
   }
   fmt::print("{}: {} bytes, {}{}\n", args.out, bytes, recipe.name,
