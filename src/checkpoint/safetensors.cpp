@@ -92,8 +92,11 @@ class EntryReader {
     if (opaque_bytes(name) > 0) {
       return &format_of(DType::u8);  // masks, positions, parts of a format: no weights
     }
+    if (name == "F8_E4M3") {
+      return &format_of(DType::f8_e4m3);
+    }
     if (name != "F32" && name != "F16" && name != "BF16") {
-      return error("dtype {} is not supported, weights are F32, F16 or BF16", printable(name));
+      return error("dtype {} is not supported, weights are F32, F16, BF16 or F8_E4M3", printable(name));
     }
     return find_format(std::string_view(name));
   }

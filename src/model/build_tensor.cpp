@@ -1,6 +1,8 @@
 #include "model/build_tensor.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "base/format.h"
@@ -27,6 +29,11 @@ Tensor TensorArena::make(const Tensor& like, DType type, std::vector<std::int64_
   *bytes = blocks_.back().get();
   tensor.data = {*bytes, size};
   return tensor;
+}
+
+void TensorArena::take(TensorArena&& other) {
+  std::move(other.blocks_.begin(), other.blocks_.end(), std::back_inserter(blocks_));
+  other.blocks_.clear();
 }
 
 Status expect_shape(const Tensor& tensor, const std::vector<std::int64_t>& shape) {
@@ -75,22 +82,22 @@ Result<Tensor> transposed(TensorArena& arena, const Tensor& tensor) {
   return gathered(arena, tensor, {cols, rows}, [=](std::int64_t i) { return i % rows * cols + i / rows; });
 }
 
-Result<Tensor> stacked(TensorArena& arena, const std::vector<const Tensor*>& tensors) {
-  const Tensor& first = *tensors.front();
+Result<Tensor> stacked(TensorArena& arena, const std::vector<Tensor>& tensors) {
+  const Tensor& first = tensors.front();
   std::vector<std::int64_t> shape = {static_cast<std::int64_t>(tensors.size())};
   shape.insert(shape.end(), first.shape.begin(), first.shape.end());
-  for (const Tensor* tensor : tensors) {
-    LL_TRY(expect_shape(*tensor, first.shape));
-    if (tensor->type != first.type) {
-      return errorf(ErrorCode::model_file, "{}: tensor {} is {}, but {} is {}", tensor->file, tensor->name,
-                    format_of(tensor->type).name, first.name, format_of(first.type).name);
+  for (const Tensor& tensor : tensors) {
+    LL_TRY(expect_shape(tensor, first.shape));
+    if (tensor.type != first.type) {
+      return errorf(ErrorCode::model_file, "{}: tensor {} is {}, but {} is {}", tensor.file, tensor.name,
+                    format_of(tensor.type).name, first.name, format_of(first.type).name);
     }
   }
   std::byte* bytes = nullptr;
   Tensor built = arena.make(first, first.type, std::move(shape), &bytes);
-  for (const Tensor* tensor : tensors) {
-    std::memcpy(bytes, tensor->data.data(), tensor->data.size());
-    bytes += tensor->data.size();
+  for (const Tensor& tensor : tensors) {
+    std::memcpy(bytes, tensor.data.data(), tensor.data.size());
+    bytes += tensor.data.size();
   }
   return built;
 }

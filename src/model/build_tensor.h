@@ -18,6 +18,8 @@ class TensorArena {
  public:
   /// A tensor like `like` (name and file, for errors) of another type and shape; `bytes` is its memory.
   Tensor make(const Tensor& like, DType type, std::vector<std::int64_t> shape, std::byte** bytes);
+  /// Owns from now on what `other` did.
+  void take(TensorArena&& other);
 
  private:
   std::vector<std::unique_ptr<std::byte[]>> blocks_;
@@ -38,6 +40,6 @@ Result<Tensor> gathered(TensorArena& arena, const Tensor& tensor, std::vector<st
 Result<Tensor> transposed(TensorArena& arena, const Tensor& tensor);
 
 /// Tensors of one type and shape, one after the other: [n, ...].
-Result<Tensor> stacked(TensorArena& arena, const std::vector<const Tensor*>& tensors);
+Result<Tensor> stacked(TensorArena& arena, const std::vector<Tensor>& tensors);
 
 }  // namespace llorch

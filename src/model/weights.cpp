@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "model/family.h"
 #include "model/finite.h"
+#include "model/fp8.h"
 #include "model/strays.h"
 
 namespace llorch {
@@ -66,14 +67,20 @@ Error missing(const ModelSource& source, const std::string& name) {
   return errorf(ErrorCode::model_file, "{}: tensor {} is missing", source.checkpoint().path, name);
 }
 
-/// All experts of a tensor whose name has a '#'.
+/// All experts of a tensor whose name has a '#'. The names in the file are added to `used`.
 Result<Tensor> stack_experts(const ModelSource& source, const std::string& pattern, std::int64_t n_experts,
-                             TensorArena& arena) {
-  std::vector<const Tensor*> experts;
+                             TensorArena& arena, std::set<std::string>& used) {
+  TensorArena floats;  // of FP8 experts, until they are stacked
+  std::vector<Tensor> experts;
   for (std::int64_t e = 0; e < n_experts; ++e) {
-    experts.push_back(source.checkpoint().find(expert_name(pattern, e)));
-    if (experts.back() == nullptr) {
+    const Tensor* expert = source.checkpoint().find(expert_name(pattern, e));
+    if (expert == nullptr) {
       return missing(source, expert_name(pattern, e));
+    }
+    used.insert(expert->name);
+    experts.push_back(*expert);
+    if (expert->type == DType::f8_e4m3) {
+      LL_ASSIGN(experts.back(), decode_fp8(source.checkpoint(), *expert, floats, used));
     }
   }
   if (source.checkpoint().find(expert_name(pattern, n_experts)) != nullptr) {
@@ -101,12 +108,21 @@ Result<const Tensor*> CheckpointWeights::find(const ModelSource& source, const F
   used_.insert(tensor->name);
   std::optional<Tensor> built;
   if (name.find('#') != std::string::npos) {
-    LL_ASSIGN(built, stack_experts(source, name, decl.shape[0], arena_));
-    for (std::int64_t e = 0; e < decl.shape[0]; ++e) {
-      used_.insert(expert_name(name, e));
+    LL_ASSIGN(built, stack_experts(source, name, decl.shape[0], arena_, used_));
+  } else {
+    TensorArena floats;
+    std::optional<Tensor> decoded;
+    if (tensor->type == DType::f8_e4m3) {
+      LL_ASSIGN(decoded, decode_fp8(source.checkpoint(), *tensor, floats, used_));
+      tensor = &*decoded;
     }
-  } else if (family.build != nullptr) {
-    LL_ASSIGN(built, family.build({source, in_layer(decl.name), *tensor, decl, spec, arena_, used_}));
+    if (family.build != nullptr) {
+      LL_ASSIGN(built, family.build({source, in_layer(decl.name), *tensor, decl, spec, arena_, used_}));
+    }
+    if (decoded && !built) {
+      arena_.take(std::move(floats));
+      built = std::move(decoded);
+    }
   }
   if (!built) {
     return tensor;

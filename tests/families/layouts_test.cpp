@@ -2,51 +2,10 @@
 // DeepSeek's k_b and v_b in one.
 #include <gtest/gtest.h>
 
-#include <cstring>
-
-#include "backend/testing/tiny_model.h"
-#include "families/golden_models.h"
+#include "families/rebuilt.h"
 
 namespace llorch::testing {
 namespace {
-
-/// A golden model whose tensors can be taken apart and put together.
-class Rebuilt {
- public:
-  explicit Rebuilt(const std::string& name) : checkpoint(open_golden(name)) {}
-
-  std::vector<float> floats(const std::string& name) const {
-    const Tensor& tensor = *checkpoint.find(name);
-    std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-    std::memcpy(values.data(), tensor.data.data(), tensor.data.size());
-    return values;
-  }
-  void add(const std::string& name, std::vector<std::int64_t> shape, std::vector<float> values) {
-    storage_.push_back(std::make_unique<std::vector<float>>(std::move(values)));
-    checkpoint.tensors[name] = Tensor{.name = name,
-                                      .type = DType::f32,
-                                      .shape = std::move(shape),
-                                      .data = std::as_bytes(std::span(*storage_.back())),
-                                      .file = "model.gguf"};
-  }
-  void drop(const std::string& name) { checkpoint.tensors.erase(name); }
-  std::vector<std::int64_t> shape(const std::string& name) const { return checkpoint.find(name)->shape; }
-
-  std::vector<float> logits() const {
-    auto model = load_golden(checkpoint, "ref", {.n_threads = 1, .activations = Activations::f32});
-    EXPECT_TRUE(model.ok()) << model.error().message;
-    TinyBlocks blocks(model->plan.n_kv_groups, 64, 3);
-    TinySequence sequence = blocks.sequence(random_tokens(20, model->plan.spec.vocab, 4));
-    TinyBatch batch(model->plan.n_kv_groups);
-    batch.add(sequence, 20);
-    return run_logits(*model->backend, batch.batch(), model->plan.spec.vocab);
-  }
-
-  Checkpoint checkpoint;
-
- private:
-  std::vector<std::unique_ptr<std::vector<float>>> storage_;
-};
 
 std::vector<float> part(const std::vector<float>& all, std::int64_t begin, std::int64_t n) {
   return {all.begin() + begin, all.begin() + begin + n};
@@ -98,27 +57,7 @@ TEST(Layouts, ExpertsWithGateAndUpInOne) {
 TEST(Layouts, OlderDeepSeekFiles) {
   Rebuilt model("deepseek2");
   const std::vector<float> want = model.logits();
-  for (const std::string layer : {"blk.0.", "blk.1.", "blk.2."}) {
-    const auto k_shape = model.shape(layer + "attn_k_b.weight");  // [heads, rank, nope]
-    const auto v_shape = model.shape(layer + "attn_v_b.weight");  // [heads, v, rank]
-    const std::vector<float> k = model.floats(layer + "attn_k_b.weight");
-    const std::vector<float> v = model.floats(layer + "attn_v_b.weight");
-    const std::int64_t rank = k_shape[1];
-    const std::int64_t nope = k_shape[2];
-    std::vector<float> both;  // for each head: nope rows of k, then those of v
-    for (std::int64_t h = 0; h < k_shape[0]; ++h) {
-      for (std::int64_t i = 0; i < nope; ++i) {
-        for (std::int64_t r = 0; r < rank; ++r) {
-          both.push_back(k[static_cast<std::size_t>((h * rank + r) * nope + i)]);
-        }
-      }
-      const std::int64_t n = v_shape[1] * rank;
-      both.insert(both.end(), v.begin() + h * n, v.begin() + (h + 1) * n);
-    }
-    model.add(layer + "attn_kv_b.weight", {k_shape[0] * (nope + v_shape[1]), rank}, std::move(both));
-    model.drop(layer + "attn_k_b.weight");
-    model.drop(layer + "attn_v_b.weight");
-  }
+  join_kv_b(model);
   EXPECT_EQ(model.logits(), want);
 }
 

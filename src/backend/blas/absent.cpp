@@ -1,4 +1,5 @@
 // Stands in for blas when no cblas was found at build time.
+#include "backend/ops.h"
 #include "backend/registry.h"
 
 namespace llorch::blas {
@@ -15,6 +16,18 @@ Result<std::unique_ptr<Backend>> create(const std::string& device, const Backend
 }
 
 }  // namespace
+
+bool available() {
+  return false;
+}
+
+const char* description() {
+  return kWhyNot;
+}
+
+OpTable ops(const OpTable& base) {
+  return base;
+}
 
 BackendEntry entry() {
   return {.list = list, .owns = [](std::string_view device) { return device == "blas"; }, .create = create};

@@ -1,5 +1,6 @@
 #include "quant/floats/floats.h"
 
+#include <array>
 #include <cstring>
 
 #include "quant/block.h"
@@ -47,8 +48,15 @@ void bytes_in(const float* in, std::byte* blocks, std::int64_t n) {
 }
 
 void e4m3_out(const std::byte* blocks, float* out, std::int64_t n) {
+  static const std::array<float, 256> kValues = [] {
+    std::array<float, 256> values{};
+    for (std::size_t bits = 0; bits < values.size(); ++bits) {
+      values[bits] = e4m3_to_f32(static_cast<std::uint8_t>(bits));
+    }
+    return values;
+  }();
   for (std::int64_t i = 0; i < n; ++i) {
-    out[i] = e4m3_to_f32(std::to_integer<std::uint8_t>(blocks[i]));
+    out[i] = kValues[std::to_integer<std::size_t>(blocks[i])];
   }
 }
 
