@@ -92,6 +92,19 @@ TEST(Gguf, TensorsAreInNumpyOrderAndPointIntoTheFile) {
   EXPECT_EQ(checkpoint->find("other"), nullptr);
 }
 
+TEST(Gguf, ReadsEveryFormat) {
+  for (const Format& format : formats()) {
+    const std::string data(static_cast<std::size_t>(2 * format.block_bytes), 'x');
+    const auto cols = static_cast<std::uint64_t>(format.block_len);
+    const std::string image =
+        GgufWriter().tensor("t", {cols, 2}, static_cast<std::uint32_t>(format.type), data).bytes();
+    const auto checkpoint = parse(image);
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
+    EXPECT_EQ(checkpoint->find("t")->type, format.type);
+    EXPECT_EQ(checkpoint->find("t")->elements(), 2 * format.block_len);
+  }
+}
+
 TEST(Gguf, RefusesBadHeaders) {
   expect_refused("", {"0 bytes"});
   expect_refused("GG", {"2 bytes"});
@@ -125,7 +138,7 @@ TEST(Gguf, RefusesBadKeys) {
 
 TEST(Gguf, RefusesBadTensors) {
   const std::string data(64, 'x');
-  expect_refused(GgufWriter().tensor("t", {256}, 13, data).bytes(), {"tensor 't'", "Q5_K (13) is not supported"});
+  expect_refused(GgufWriter().tensor("t", {256}, 15, data).bytes(), {"tensor 't'", "Q8_K (15) is not supported"});
   expect_refused(GgufWriter().tensor("t", {256}, 77, data).bytes(), {"tensor 't'", "unknown tensor type 77"});
   expect_refused(GgufWriter().tensor("t", {}, 0, data).bytes(), {"tensor 't'", "0 dims"});
   expect_refused(GgufWriter().tensor("t", {1, 1, 1, 1, 1}, 0, data).bytes(), {"tensor 't'", "5 dims"});

@@ -1,4 +1,4 @@
-// Names of the ids that a GGUF file may hold, so that errors say "Q5_K (13)" and not "13".
+// Names of the ids that a GGUF file may hold, so that errors say "Q8_K (15)" and not "15".
 #pragma once
 
 #include <cstdint>

@@ -62,6 +62,14 @@ TEST(Safetensors, ReadsTensorsInFileOrder) {
   EXPECT_EQ(reinterpret_cast<const char*>((*tensors)[2].data.data()), bytes.data() + bytes.size() - 2);
 }
 
+TEST(Safetensors, ReadsFp8) {
+  const std::string bytes = image("{" + entry("F8_E4M3", "2,4", "0,8") + "}", 8);
+  const auto tensors = parse(bytes);
+  ASSERT_TRUE(tensors.ok()) << tensors.error().message;
+  EXPECT_EQ((*tensors)[0].type, DType::f8_e4m3);
+  EXPECT_EQ((*tensors)[0].data.size(), 8u);
+}
+
 TEST(Safetensors, RefusesBadHeaders) {
   expect_refused("1234567", {"7 bytes"});
   expect_refused(raw(UINT64_MAX), {"header length is 18446744073709551615"});
@@ -76,7 +84,7 @@ TEST(Safetensors, RefusesBadHeaders) {
 }
 
 TEST(Safetensors, RefusesBadTensors) {
-  expect_refused(image("{" + entry("F8_E4M3", "8", "0,8") + "}", 8), {"'t'", "dtype F8_E4M3"});
+  expect_refused(image("{" + entry("F8_E5M2", "8", "0,8") + "}", 8), {"'t'", "dtype F8_E5M2"});
   expect_refused(image("{" + entry("Q8_0", "32", "0,34") + "}", 34), {"'t'", "dtype Q8_0"});
   expect_refused(image("{" + entry("F32", "0", "0,0") + "}", 0), {"'t'", "[0]"});
   expect_refused(image("{" + entry("F32", "-1", "0,4") + "}", 4), {"'t'", "shape holds -1"});

@@ -29,19 +29,22 @@ inline int even_signs(int index) {
   return index | (std::popcount(static_cast<unsigned>(index)) & 1) << 7;
 }
 
+/// -1 where bit i is set, else 1; without a branch, as signs cannot be foreseen.
+inline int sign_of(int signs, int i) {
+  return 1 - 2 * (signs >> i & 1);
+}
+
 /// out[i] = scale * magnitude i of `entry`, negated where bit i of `signs` is set; 8 weights.
 inline void iq2_weights(std::uint16_t entry, int signs, float scale, float* out) {
   for (int i = 0; i < 8; ++i) {
-    const int magnitude = kIq2Levels[(entry >> 2 * i) & 3];
-    out[i] = scale * static_cast<float>((signs >> i & 1) != 0 ? -magnitude : magnitude);
+    out[i] = scale * static_cast<float>(kIq2Levels[(entry >> 2 * i) & 3] * sign_of(signs, i));
   }
 }
 
 /// The same for an entry of 4 weights; `levels` are those of the grid.
 inline void iq3_weights(std::uint16_t entry, const std::int8_t (&levels)[8], int signs, float scale, float* out) {
   for (int i = 0; i < 4; ++i) {
-    const int magnitude = levels[(entry >> 3 * i) & 7];
-    out[i] = scale * static_cast<float>((signs >> i & 1) != 0 ? -magnitude : magnitude);
+    out[i] = scale * static_cast<float>(levels[(entry >> 3 * i) & 7] * sign_of(signs, i));
   }
 }
 

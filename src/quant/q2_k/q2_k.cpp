@@ -17,9 +17,9 @@ void decode(const BlockQ2_K& block, float* out) {
   for (int group = 0; group < kGroups; ++group) {
     const float scale = d * static_cast<float>(block.scales[group] & 15);
     const float minimum = dmin * static_cast<float>(block.scales[group] >> 4);
-    for (int i = group * BlockQ2_K::kGroup; i < (group + 1) * BlockQ2_K::kGroup; ++i) {
-      const TwoBitsPlace at = two_bits_at(i);
-      out[i] = scale * static_cast<float>((block.qs[at.byte] >> at.shift) & 3) - minimum;
+    const TwoBitsPlace at = two_bits_at(group * BlockQ2_K::kGroup);
+    for (int i = 0; i < BlockQ2_K::kGroup; ++i) {
+      *out++ = scale * static_cast<float>((block.qs[at.byte + i] >> at.shift) & 3) - minimum;
     }
   }
 }

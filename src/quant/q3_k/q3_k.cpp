@@ -15,10 +15,11 @@ void decode(const BlockQ3_K& block, float* out) {
   const float d = f16_to_f32(block.d);
   for (int group = 0; group < kGroups; ++group) {
     const float scale = d * static_cast<float>(q3_k_scale(block.scales, group));
-    for (int i = group * BlockQ3_K::kGroup; i < (group + 1) * BlockQ3_K::kGroup; ++i) {
-      const TwoBitsPlace at = two_bits_at(i);
-      const int q = ((block.qs[at.byte] >> at.shift) & 3) | (block.hmask[i % 32] >> i / 32 & 1) << 2;
-      out[i] = scale * static_cast<float>(q - 4);
+    const int first = group * BlockQ3_K::kGroup;
+    const TwoBitsPlace at = two_bits_at(first);
+    for (int i = 0; i < BlockQ3_K::kGroup; ++i) {
+      const int high = block.hmask[first % 32 + i] >> first / 32 & 1;
+      *out++ = scale * static_cast<float>((((block.qs[at.byte + i] >> at.shift) & 3) | high << 2) - 4);
     }
   }
 }
