@@ -11,11 +11,15 @@ namespace llorch {
 namespace {
 
 void copy_out(const std::byte* blocks, float* out, std::int64_t n) {
-  std::memcpy(out, blocks, static_cast<std::size_t>(n) * sizeof(float));
+  if (n > 0) {  // memcpy takes no null, even for nothing
+    std::memcpy(out, blocks, static_cast<std::size_t>(n) * sizeof(float));
+  }
 }
 
 void copy_in(const float* in, std::byte* blocks, std::int64_t n) {
-  std::memcpy(blocks, in, static_cast<std::size_t>(n) * sizeof(float));
+  if (n > 0) {
+    std::memcpy(blocks, in, static_cast<std::size_t>(n) * sizeof(float));
+  }
 }
 
 template <float (*convert)(std::uint16_t)>
