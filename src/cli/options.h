@@ -28,6 +28,7 @@ Verb add_tokenize(CLI::App& root);
 Verb add_detokenize(CLI::App& root);
 Verb add_render(CLI::App& root);
 Verb add_inspect(CLI::App& root);
+Verb add_verify(CLI::App& root);
 Verb add_devices(CLI::App& root);
 Verb add_bench(CLI::App& root);
 Verb add_perplexity(CLI::App& root);

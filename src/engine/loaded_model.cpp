@@ -9,6 +9,7 @@
 #include "engine/builtin_haiku.h"
 #include "engine/kv_budget.h"
 #include "model/family.h"
+#include "model/tensor_check.h"
 
 namespace llorch {
 namespace {
@@ -63,18 +64,6 @@ Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, 
   return kv;
 }
 
-/// A vocabulary other than the embedding's would give ids that no row answers to. Special tokens may lie behind it (an
-/// image's in a model of text alone); a request that has one is refused.
-Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::string& path) {
-  for (std::int32_t id = plan.spec.vocab; id < tokenizer.vocab_size(); ++id) {
-    if (!tokenizer.is_special(id)) {
-      return errorf(ErrorCode::model_file, "{}: the tokenizer has {} tokens, the embedding only {} rows", path,
-                    tokenizer.vocab_size(), plan.spec.vocab);
-    }
-  }
-  return {};
-}
-
 /// The model's templates, or the one that the user names; what they call bos_token stays the model's.
 Result<ChatTemplates> load_chat(ChatFiles files, const std::string& path) {
   if (!path.empty()) {
@@ -101,6 +90,18 @@ Result<ModelFiles> read_model(const std::string& path, std::int64_t free_bytes,
   return open_model(path, access);
 }
 
+/// The weights; of a model that is to be verified its digest, too.
+Status bind(const ModelSource& source, const LoadOptions& options, LoadedModel& model,
+            const std::function<void(double)>& progress) {
+  const NumberCheck numbers = options.verify ? NumberCheck::made_of_bytes : NumberCheck::all;
+  LL_ASSIGN(model.weights, bind_weights(source, model.plan, numbers));
+  if (options.verify) {
+    LL_ASSIGN(Digests digests, read_tensors(source.checkpoint(), options.manifest.get(), progress));
+    model.digest = std::move(digests.model);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ModelFiles> open_model(const std::string& path, const FileAccess& access) {
@@ -122,6 +123,16 @@ Result<Plan> plan_of(const Checkpoint& checkpoint, int context) {
   return std::move(planned.plan);
 }
 
+Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::string& path) {
+  for (std::int32_t id = plan.spec.vocab; id < tokenizer.vocab_size(); ++id) {
+    if (!tokenizer.is_special(id)) {
+      return errorf(ErrorCode::model_file, "{}: the tokenizer has {} tokens, the embedding only {} rows", path,
+                    tokenizer.vocab_size(), plan.spec.vocab);
+    }
+  }
+  return {};
+}
+
 Result<LoadedModel> load_model(const std::string& path, const LoadOptions& options) {
   const auto report = [&options](double share) {
     if (options.progress) {
@@ -140,6 +151,9 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
               read_model(path, model.backend->memory().free_bytes, [&report](double share) { report(kRead * share); }));
   }
   const Checkpoint& checkpoint = *model.files.checkpoint;
+  if (options.manifest != nullptr) {
+    LL_TRY(check_layout(*options.manifest, checkpoint));
+  }
   LL_ASSIGN(Planned planned, plan_for(checkpoint, options.context));
   model.plan = std::move(planned.plan);
   model.context = planned.context;
@@ -151,7 +165,8 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   }
   LL_ASSIGN(model.chat, load_chat(checkpoint.chat, options.chat_template));
   report(kTokenizer);
-  LL_ASSIGN(model.weights, bind_weights(*planned.source, model.plan));
+  LL_TRY(bind(*planned.source, options, model,
+              [&report](double share) { report(kTokenizer + (kChecked - kTokenizer) * share); }));
   report(kChecked);
   LL_ASSIGN(model.kv, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
   const KvShape kv{.n_blocks = model.kv.n_blocks,

@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/manifest.h"
 #include "engine/engine.h"
 #include "model/plan.h"
 #include "model/weights.h"
@@ -40,6 +41,9 @@ struct LoadOptions {
   bool need_tokenizer = true;       // false: a model without one is fine, and none is made
   /// The files are read into memory of our own: what happens to them later changes nothing. false: mapped.
   bool copy_files = false;
+  /// The numbers of every tensor are checked, and digests made of their bytes.
+  bool verify = false;
+  std::shared_ptr<const Manifest> manifest;  // with `verify`: what the model must be; null: any
   std::string chat_template;             // a file that is used in place of the model's templates; empty: the model's
   std::function<void(double)> progress;  // 0..1, never falling, while the model is loaded; may be empty
 };
@@ -53,11 +57,16 @@ struct LoadedModel {
   std::unique_ptr<Backend> backend;      // verified and loaded
   int context = 0;
   bool context_lowered = false;
+  std::string digest;  // with LoadOptions::verify: the model's (checkpoint/digest.h)
   KvLayout kv;
 };
 
 /// Verifies the device, opens and checks the files, loads, in this order.
 Result<LoadedModel> load_model(const std::string& path, const LoadOptions& options);
+
+/// A vocabulary other than the embedding's would give ids that no row answers to; one that has is refused. Special
+/// tokens may lie behind it (an image's in a model of text alone); a request that has one is refused.
+Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::string& path);
 
 /// Makes the spec and plan of an open checkpoint; context 0 as in LoadOptions (it may choose rope factors).
 Result<Plan> plan_of(const Checkpoint& checkpoint, int context);

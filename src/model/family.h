@@ -2,6 +2,7 @@
 // is one file in families/; list.cpp names them all.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
@@ -49,8 +50,14 @@ Result<const Family*> find_family(const Checkpoint& checkpoint);
 /// Metadata -> validated spec. `source` has the names of the checkpoint's family.
 Result<ModelSpec> make_spec(const ModelSource& source);
 
+/// Which weights bind_weights looks through for NaN and infinities.
+enum class NumberCheck : std::uint8_t {
+  all,
+  made_of_bytes,  // those alone that no other look at the files' tensors can see: built from tensors of bytes
+};
 /// Weights of a plan, each checked for existence, shape and finite numbers, and that the files have no others.
 /// `source`'s checkpoint must outlive the result.
-Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan);
+Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan,
+                                                   NumberCheck numbers = NumberCheck::all);
 
 }  // namespace llorch

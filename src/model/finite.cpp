@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/format.h"
+
 namespace llorch {
 namespace {
 
@@ -58,6 +60,11 @@ std::int64_t first_not_finite(const Tensor& tensor, std::int64_t begin, std::int
     }
   }
   return -1;
+}
+
+Error not_finite_error(const Tensor& tensor, std::int64_t offset) {
+  return errorf(ErrorCode::model_file, "{}: tensor {} holds a value that is NaN or infinite at offset {}", tensor.file,
+                tensor.name, tensor.file_offset + static_cast<std::uint64_t>(offset));
 }
 
 }  // namespace llorch

@@ -50,6 +50,8 @@ class CheckpointWeights : public WeightSource {
   Status bind(const ModelSource& source, const Family& family, const ModelSpec& spec, const WeightDecl& decl);
   /// Each tensor once, in the order of the plan.
   std::vector<const Tensor*> tensors() const;
+  /// Those that were built from tensors of bytes, whose numbers nobody sees before.
+  const std::vector<const Tensor*>& made_of_bytes() const { return made_of_bytes_; }
   /// Names in the files of all that was used.
   const std::set<std::string>& used() const { return used_; }
 
@@ -59,6 +61,7 @@ class CheckpointWeights : public WeightSource {
 
   std::vector<Bound> bound_;                                    // by WeightId
   std::map<std::string, std::unique_ptr<const Tensor>> built_;  // by canonical name
+  std::vector<const Tensor*> made_of_bytes_;
   std::set<std::string> used_;
   TensorArena arena_;
 };
@@ -127,7 +130,11 @@ Result<const Tensor*> CheckpointWeights::find(const ModelSource& source, const F
   if (!built) {
     return tensor;
   }
-  return built_.emplace(decl.name, std::make_unique<const Tensor>(*std::move(built))).first->second.get();
+  const auto kept = built_.emplace(decl.name, std::make_unique<const Tensor>(*std::move(built))).first;
+  if (tensor->type == DType::u8) {
+    made_of_bytes_.push_back(kept->second.get());
+  }
+  return kept->second.get();
 }
 
 Status CheckpointWeights::bind(const ModelSource& source, const Family& family, const ModelSpec& spec,
@@ -190,9 +197,7 @@ Status check_finite(const std::vector<const Tensor*>& tensors) {
   });
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     if (faults[i] >= 0) {
-      const Tensor& t = *pieces[i].tensor;
-      return errorf(ErrorCode::model_file, "{}: tensor {} holds a value that is NaN or infinite at offset {}", t.file,
-                    t.name, t.file_offset + static_cast<std::uint64_t>(faults[i]));
+      return not_finite_error(*pieces[i].tensor, faults[i]);
     }
   }
   return {};
@@ -200,14 +205,14 @@ Status check_finite(const std::vector<const Tensor*>& tensors) {
 
 }  // namespace
 
-Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan) {
+Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan, NumberCheck numbers) {
   LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
   auto weights = std::make_unique<CheckpointWeights>();
   for (const WeightDecl& decl : plan.weights) {
     LL_TRY(weights->bind(source, *family, plan.spec, decl));
   }
   LL_TRY(check_strays(source, plan, weights->used()));
-  LL_TRY(check_finite(weights->tensors()));
+  LL_TRY(check_finite(numbers == NumberCheck::all ? weights->tensors() : weights->made_of_bytes()));
   return std::unique_ptr<WeightSource>(std::move(weights));
 }
 
