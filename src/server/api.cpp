@@ -171,6 +171,9 @@ void Api::health(ResponseWriter& writer) const {
             {"deterministic", info_.deterministic},
             {"requests_running", stats.running},
             {"requests_waiting", stats.waiting}};
+    if (!info_.digest.empty()) {
+      json["model_digest"] = info_.digest;
+    }
     if (!beats) {
       json["reason"] = "the engine's step under way does not end";
     } else if (!resident_) {

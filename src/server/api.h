@@ -33,6 +33,7 @@ struct ModelInfo {
   std::string name;
   std::string backend;         // "cpu:avx512"
   std::string quant_kind;      // the format that holds most of the model's bytes: "Q4_K"
+  std::string digest;          // of its files, 32 hexadecimal digits; empty: they were not verified
   std::string tokenizer_kind;  // "gguf-bpe"
   std::int64_t model_bytes = 0;
   int vocab = 0;

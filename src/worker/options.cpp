@@ -66,6 +66,7 @@ struct Raw {
   std::string log_format;  // empty: by what stderr is
   std::string log_level = "info";
   std::string activations = "q8";
+  std::string verify_manifest;
   std::string api_key_file;
   std::string tls_cert;
   std::string tls_key;
@@ -111,6 +112,10 @@ void add_model(CLI::App& app, Raw& raw) {
                  "MiB of KV cache (default: what --max-sequences full contexts need, at most half of free memory)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
   app.add_option("--chat-template", o.chat_template, "A template's file, in place of the model's chat templates")
+      ->check(CLI::Validator(check_not_empty, "", ""));
+  app.add_flag("--verify", o.verify, "Check every byte of the model while it loads, and tell its digest in /health");
+  app.add_option("--verify-manifest", raw.verify_manifest,
+                 "A manifest of `llorch verify`: --verify, and the model must be the one that it describes")
       ->check(CLI::Validator(check_not_empty, "", ""));
   app.add_option("--activations", raw.activations,
                  "f32: exact activations; q8: 8-bit ones where a quantised format has such a kernel")
@@ -209,6 +214,11 @@ Status finish(const Daemon& daemon, Raw& raw) {
   }
   if (!raw.tls_cert.empty()) {
     LL_ASSIGN(o.http.tls, make_tls_context(raw.tls_cert, raw.tls_key));
+  }
+  if (!raw.verify_manifest.empty()) {
+    LL_ASSIGN(Manifest manifest, read_manifest(raw.verify_manifest));
+    o.manifest = std::make_shared<const Manifest>(std::move(manifest));
+    o.verify = true;
   }
   if (!raw.api_key_file.empty()) {
     LL_ASSIGN(o.keys, ApiKeys::read(raw.api_key_file));

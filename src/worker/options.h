@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "backend/backend.h"
+#include "checkpoint/manifest.h"
 #include "server/api_keys.h"
 #include "server/http.h"
 #include "server/log.h"
@@ -23,7 +25,9 @@ struct Daemon {
 
 struct WorkerOptions {
   std::string model;
-  std::string chat_template;  // a file; empty: the model's own
+  std::string chat_template;                 // a file; empty: the model's own
+  bool verify = false;                       // check every byte of the model, and tell its digest
+  std::shared_ptr<const Manifest> manifest;  // with verify: what the model must be; null: any
   std::string worker_id;
   HttpOptions http;
   std::string callback_url;

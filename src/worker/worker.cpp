@@ -78,6 +78,7 @@ ModelInfo info_of(const LoadedModel& model) {
   return {.name = model.files.name,
           .backend = std::string(model.backend->name()),
           .quant_kind = main_format(*model.files.checkpoint),
+          .digest = model.digest,
           .tokenizer_kind = std::string(model.tokenizer->kind()),
           .model_bytes = model.backend->memory().model_bytes,
           .vocab = model.tokenizer->vocab_size(),
@@ -118,6 +119,8 @@ Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   load.max_sequences = options.max_sequences;
   load.kv_cache_bytes = options.kv_cache_mb << 20U;
   load.copy_files = true;
+  load.verify = options.verify;
+  load.manifest = options.manifest;
   load.chat_template = options.chat_template;
   load.progress = LoadProgress(options, api, log);
   LL_ASSIGN(LoadedModel model, load_model(options.model, load));

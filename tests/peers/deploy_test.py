@@ -43,7 +43,7 @@ class Config(unittest.TestCase):
         """All that is commented out, but for what needs files or memory of the machine, or somebody to call back to."""
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "every.toml"
-            left_out = r"^(api-key-file|chat-template|tls-cert|tls-key|callback-url|kv-cache-mb|threads|port) = .*$"
+            left_out = r"^(api-key-file|chat-template|verify-manifest|tls-cert|tls-key|callback-url|kv-cache-mb|threads|port) = .*$"
             path.write_text(re.sub(left_out, "", self.EVERY_LINE, flags=re.MULTILINE))
             with support.Worker("--config", path, "--port", "0", "--threads", "1") as worker:
                 health = worker.wait_ready().get("/health").json()
