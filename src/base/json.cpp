@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "base/utf8.h"
 
 namespace llorch {
 namespace {
@@ -37,9 +38,21 @@ int nesting_depth(std::string_view text) {
   return deepest;
 }
 
+/// What came out of a document, fit for a message: UTF-8, and not long.
+std::string shown(const std::string& text) {
+  constexpr std::size_t kMaxShown = 400;
+  return text.size() <= kMaxShown ? repair_utf8(text) : repair_utf8(text.substr(0, kMaxShown)) + "...";
+}
+
+/// A key as it stands in JSON, where control characters are escaped.
+std::string shown_key(const std::string& key) {
+  const std::string quoted = dump_json(json(key));
+  return shown(quoted.substr(1, quoted.size() - 2));
+}
+
 std::string reason(const std::string& what) {  // "[json.exception.parse_error.101] parse error at line 1 ..."
   const std::size_t name = what.find("] ");
-  return "not valid JSON: " + (name == std::string::npos ? what : what.substr(name + 2));
+  return "not valid JSON: " + shown(name == std::string::npos ? what : what.substr(name + 2));
 }
 
 /// Builds the value from the parser's events, in linear time (the library's own builder, where it has a callback to
@@ -66,7 +79,7 @@ class Builder {
   bool key(std::string& key) {
     auto& keys = open_.back().keys;
     if (!keys.insert(key).second) {
-      return fail(fmt::format("key '{}' occurs twice in one object", key));
+      return fail(fmt::format("key '{}' occurs twice in one object", shown_key(key)));
     }
     if (keys.size() > limit_) {
       return fail(fmt::format("an object with more than {} keys", limit_));

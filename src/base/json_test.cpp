@@ -6,6 +6,8 @@
 
 #include "base/format.h"
 
+#include "base/utf8.h"
+
 namespace llorch {
 namespace {
 
@@ -47,6 +49,9 @@ TEST(Json, Refused) {
        {"", "1 2", "NaN", "1e999", "{'a':1}", "[1,]", "\"\xFF\"", "\"\x01\"", "{\"a\"}"}) {
     EXPECT_NE(error_of(text).find("body: not valid JSON: "), std::string::npos) << text;
   }
+  EXPECT_EQ(error_of(R"({"a\nb":1,"a\nb":2})"), R"(body: key 'a\nb' occurs twice in one object)") << "one line";
+  EXPECT_TRUE(is_utf8(error_of("{\"\xFF\":1}")));
+  EXPECT_LT(error_of("{\"" + repeated("a", 9999)).size(), 600U);
   EXPECT_EQ(error_of(repeated("[", 65) + repeated("]", 65)), "body: JSON nested 65 deep, the limit is 64");
   EXPECT_EQ(error_of(repeated("[", 64) + repeated("]", 64)), "");
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/format.h"
+#include "checkpoint/printable.h"
 
 namespace llorch {
 namespace {
@@ -64,7 +65,7 @@ std::int64_t first_not_finite(const Tensor& tensor, std::int64_t begin, std::int
 
 Error not_finite_error(const Tensor& tensor, std::int64_t offset) {
   return errorf(ErrorCode::model_file, "{}: tensor {} holds a value that is NaN or infinite at offset {}", tensor.file,
-                tensor.name, tensor.file_offset + static_cast<std::uint64_t>(offset));
+                printable(tensor.name), tensor.file_offset + static_cast<std::uint64_t>(offset));
 }
 
 }  // namespace llorch

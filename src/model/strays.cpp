@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "checkpoint/printable.h"
 
 namespace llorch {
 namespace {
@@ -41,7 +42,7 @@ Status check_unused(const ModelSource& source, const Plan& plan, const std::set<
   for (const auto& [name, tensor] : source.checkpoint().tensors) {
     if (!used.contains(name) && !is_buffer(name) && !is_further_prediction(source, plan, name)) {
       return errorf(ErrorCode::model_file, "{}: tensor {} is no part of a model of this architecture with {} layers",
-                    tensor.file, name, plan.spec.layers.size());
+                    tensor.file, printable(name), plan.spec.layers.size());
     }
   }
   return {};

@@ -1,14 +1,17 @@
 #include "largest_allocation.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
 
-std::size_t g_largest = 0;  // the tests of this program run on one thread
+std::atomic<std::size_t> g_largest{0};
 
 void* watched(std::size_t bytes) {
-  g_largest = bytes > g_largest ? bytes : g_largest;
+  std::size_t largest = g_largest;
+  while (bytes > largest && !g_largest.compare_exchange_weak(largest, bytes)) {
+  }
   if (void* memory = std::malloc(bytes)) {
     return memory;
   }

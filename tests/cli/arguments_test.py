@@ -6,7 +6,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import tool
 
-VERBS = ["run", "logits", "tokenize", "detokenize", "inspect", "devices", "bench", "ask", "perplexity", "diff"]
+VERBS = ["run", "logits", "tokenize", "detokenize", "inspect", "verify", "devices", "bench", "ask", "perplexity", "diff", "quantize",
+         "imatrix"]
 HAIKU = "builtin:haiku"
 BAD_RUN_OPTIONS = [
     ("--temperature", "2.1"), ("--temperature", "-0.1"), ("--temperature", "nan"), ("--temperature", "hot"),

@@ -37,6 +37,7 @@ class Files(unittest.TestCase):
     def refused(self, path):
         out = self.folder / "out"
         for verb in (["run", path, "hello"], ["run", path], ["logits", path, "--tokens", "1", "--out", out], ["inspect", path],
+                     ["verify", path],
                      ["tokenize", path, "hello"], ["detokenize", path, "1"], ["bench", path]):
             with self.subTest(verb=verb[0], path=path.name):
                 done = tool.run(*verb, timeout=20)
