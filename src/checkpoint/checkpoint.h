@@ -37,6 +37,9 @@ struct Tensor {
 };
 
 enum class Container { gguf, safetensors };
+constexpr const char* to_string(Container container) {
+  return container == Container::gguf ? "gguf" : "safetensors";
+}
 
 class Checkpoint {
  public:

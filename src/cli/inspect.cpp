@@ -73,10 +73,6 @@ Result<Facts> gather(const InspectArgs& args) {
   return facts;
 }
 
-const char* container_name(const Checkpoint& checkpoint) {
-  return checkpoint.container == Container::gguf ? "gguf" : "safetensors";
-}
-
 Json to_json(const Facts& facts) {
   const Checkpoint& checkpoint = *facts.files.checkpoint;
   Json metadata = Json::object();
@@ -96,7 +92,7 @@ Json to_json(const Facts& facts) {
   }
   const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   return Json{{"name", facts.files.name},
-              {"container", container_name(checkpoint)},
+              {"container", to_string(checkpoint.container)},
               {"tokenizer", facts.tokenizer},
               {"metadata", std::move(metadata)},
               {"tensors", std::move(tensors)},
@@ -108,8 +104,8 @@ Json to_json(const Facts& facts) {
 
 void print(const Facts& facts) {
   const Checkpoint& checkpoint = *facts.files.checkpoint;
-  fmt::print("name       {}\ncontainer  {}\ntokenizer  {}\n\nmetadata\n", facts.files.name, container_name(checkpoint),
-             facts.tokenizer);
+  fmt::print("name       {}\ncontainer  {}\ntokenizer  {}\n\nmetadata\n", facts.files.name,
+             to_string(checkpoint.container), facts.tokenizer);
   for (const auto& [key, value] : checkpoint.metadata.all()) {
     fmt::print("  {:<44} {}\n", key, shortened(value));
   }

@@ -24,10 +24,6 @@ struct VerifyArgs {
   bool json = false;
 };
 
-const char* container_name(const Checkpoint& checkpoint) {
-  return checkpoint.container == Container::gguf ? "gguf" : "safetensors";
-}
-
 Result<VerifiedModel> verified(const VerifyArgs& args) {
   std::optional<Manifest> manifest;
   if (!args.manifest.empty()) {
@@ -56,7 +52,7 @@ void print(const VerifiedModel& model, double seconds) {
   const Checkpoint& checkpoint = *model.files.checkpoint;
   fmt::print(
       "name       {}\ncontainer  {}\ntokenizer  {}\ntensors    {}, {} bytes\ndigest     {}\ntime       {:.2f} s\nok\n",
-      escaped(model.files.name), container_name(checkpoint), tokenizer_of(model), checkpoint.tensors.size(),
+      escaped(model.files.name), to_string(checkpoint.container), tokenizer_of(model), checkpoint.tensors.size(),
       checkpoint.tensor_bytes(), model.digests.model, seconds);
 }
 
@@ -65,7 +61,7 @@ Json to_json(const VerifiedModel& model) {
   return Json{{"ok", true},
               {"fault", nullptr},
               {"name", model.files.name},
-              {"container", container_name(checkpoint)},
+              {"container", to_string(checkpoint.container)},
               {"tokenizer", tokenizer_of(model)},
               {"tensors", checkpoint.tensors.size()},
               {"bytes", checkpoint.tensor_bytes()},

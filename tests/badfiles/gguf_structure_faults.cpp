@@ -1,23 +1,13 @@
 // A small GGUF, damaged where its reader looks first.
-#include <functional>
-
 #include "badfiles/faults.h"
-#include "support/small_model.h"
 
 namespace llorch::testing {
 namespace {
 
-constexpr const char* kFile = "model.gguf";
 constexpr std::size_t kVersionAt = 4, kTensorsAt = 8, kKeysAt = 16, kFirstKeyAt = 24;
 
 Fault image(std::string name, std::string bytes, std::vector<std::string> says) {
-  return {std::move(name), {{kFile, std::move(bytes)}}, std::move(says), kFile};
-}
-
-Fault changed(std::string name, const std::function<void(SmallGguf&)>& change, std::vector<std::string> says) {
-  SmallGguf model = small_gguf();
-  change(model);
-  return image(std::move(name), model.bytes(), std::move(says));
+  return {std::move(name), {{kGgufFile, std::move(bytes)}}, std::move(says), kGgufFile};
 }
 
 /// The good image with a number at this place.
@@ -44,7 +34,7 @@ std::string cut_after_key(std::size_t more) {
 /// One more key, of any type and bytes.
 Fault key(std::string name, std::uint32_t type, const std::string& value, std::vector<std::string> says) {
   says.insert(says.begin(), "key extra");
-  return changed(
+  return gguf_fault(
       std::move(name),
       [&](SmallGguf& model) {
         model.keys.push_back({"extra", type, value});
@@ -54,7 +44,7 @@ Fault key(std::string name, std::uint32_t type, const std::string& value, std::v
 
 /// One more tensor.
 Fault tensor(std::string name, const SmallGguf::Entry& entry, std::vector<std::string> says) {
-  return changed(
+  return gguf_fault(
       std::move(name), [&](SmallGguf& model) { model.tensors.push_back(entry); }, std::move(says));
 }
 
@@ -83,10 +73,10 @@ std::vector<Fault> key_faults() {
       image("text_without_end", cut_after_key(14), {"key general.architecture", "string needs 5 bytes", "at offset"}),
       image("key_name_too_long", with_number(kFirstKeyAt, UINT64_MAX),
             {"key 1 of 13", "name needs 18446744073709551615 bytes", "at offset 32"}),
-      changed("key_without_name", [](SmallGguf& m) { m.keys.front().name.clear(); },
-              {"key 1 of 13", "the name is empty"}),
-      changed("key_twice", [](SmallGguf& m) { m.keys.push_back(m.keys.back()); },
-              {"key tokenizer.ggml.token_type", "occurs twice"}),
+      gguf_fault("key_without_name", [](SmallGguf& m) { m.keys.front().name.clear(); },
+                 {"key 1 of 13", "the name is empty"}),
+      gguf_fault("key_twice", [](SmallGguf& m) { m.keys.push_back(m.keys.back()); },
+                 {"key tokenizer.ggml.token_type", "occurs twice"}),
       key("unknown_value_type", 13, "", {"unknown value type 13"}),
       key("bool_that_is_neither", 7, "\2", {"a bool has the value 2, must be 0 or 1"}),
       key("integer_of_64_bits", 10, raw(UINT64_MAX), {"18446744073709551615 does not fit"}),
@@ -97,21 +87,21 @@ std::vector<Fault> key_faults() {
       key("text_in_an_array_without_end", 9, raw(8U) + raw(std::uint64_t{1}) + raw(std::uint64_t{1} << 40U),
           {"string of the array needs 1099511627776 bytes"}),
       key("text_length_overflow", 8, raw(UINT64_MAX), {"string needs 18446744073709551615 bytes"}),
-      changed("alignment_no_power_of_two",
-              [](SmallGguf& m) {
-                m.keys.push_back({"general.alignment", 4, raw(12U)});
-              },
-              {"key general.alignment is 12, must be a power of two between 8 and"}),
-      changed("alignment_zero",
-              [](SmallGguf& m) {
-                m.keys.push_back({"general.alignment", 4, raw(0U)});
-              },
-              {"key general.alignment is 0"}),
-      changed("alignment_a_text",
-              [](SmallGguf& m) {
-                m.keys.push_back({"general.alignment", 8, raw_text("32")});
-              },
-              {"key general.alignment is a string (32), not an integer"}),
+      gguf_fault("alignment_no_power_of_two",
+                 [](SmallGguf& m) {
+                   m.keys.push_back({"general.alignment", 4, raw(12U)});
+                 },
+                 {"key general.alignment is 12, must be a power of two between 8 and"}),
+      gguf_fault("alignment_zero",
+                 [](SmallGguf& m) {
+                   m.keys.push_back({"general.alignment", 4, raw(0U)});
+                 },
+                 {"key general.alignment is 0"}),
+      gguf_fault("alignment_a_text",
+                 [](SmallGguf& m) {
+                   m.keys.push_back({"general.alignment", 8, raw_text("32")});
+                 },
+                 {"key general.alignment is a string (32), not an integer"}),
   };
 }
 
@@ -164,7 +154,10 @@ std::vector<Fault> split_faults() {
   SmallGguf doubled = part(1, 2, 12);
   doubled.tensors.push_back(small_gguf().tensor("output.weight"));
   return {
-      {"part_by_another_name", {{kFile, whole}}, {"part 1 of 2", "does not end in '-00001-of-00002.gguf'"}, kFile},
+      {"part_by_another_name",
+       {{kGgufFile, whole}},
+       {"part 1 of 2", "does not end in '-00001-of-00002.gguf'"},
+       kGgufFile},
       {"part_missing", {{first, whole}}, {"part 2 of 2 cannot be opened", "No such file"}, first},
       {"part_damaged", {{first, whole}, {second, "GGUF"}}, {second, "version needs 4 bytes"}, first},
       {"part_of_another_set",
@@ -187,11 +180,7 @@ std::vector<Fault> split_faults() {
 }  // namespace
 
 std::vector<Fault> gguf_structure_faults() {
-  std::vector<Fault> all;
-  for (const auto& some : {header_faults(), key_faults(), tensor_faults(), split_faults()}) {
-    all.insert(all.end(), some.begin(), some.end());
-  }
-  return all;
+  return joined({header_faults(), key_faults(), tensor_faults(), split_faults()});
 }
 
 }  // namespace llorch::testing

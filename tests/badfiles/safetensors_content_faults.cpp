@@ -2,7 +2,6 @@
 #include <functional>
 
 #include "badfiles/faults.h"
-#include "support/small_model.h"
 
 namespace llorch::testing {
 namespace {
@@ -115,11 +114,7 @@ std::vector<Fault> further_tensors() {
 }  // namespace
 
 std::vector<Fault> safetensors_content_faults() {
-  std::vector<Fault> all;
-  for (const auto& some : {file_faults(), config_faults(), tensor_faults(), further_tensors()}) {
-    all.insert(all.end(), some.begin(), some.end());
-  }
-  return all;
+  return joined({file_faults(), config_faults(), tensor_faults(), further_tensors()});
 }
 
 }  // namespace llorch::testing

@@ -2,7 +2,6 @@
 #include <functional>
 
 #include "badfiles/faults.h"
-#include "support/small_model.h"
 
 namespace llorch::testing {
 namespace {
@@ -155,11 +154,7 @@ std::vector<Fault> shard_faults() {
 }  // namespace
 
 std::vector<Fault> safetensors_structure_faults() {
-  std::vector<Fault> all;
-  for (const auto& some : {header_faults(), entry_faults(), shard_faults()}) {
-    all.insert(all.end(), some.begin(), some.end());
-  }
-  return all;
+  return joined({header_faults(), entry_faults(), shard_faults()});
 }
 
 }  // namespace llorch::testing
