@@ -30,7 +30,7 @@ int parse_and_act(int argc, char** argv) {
   const std::vector<Verb> verbs = {add_run(root),        add_logits(root),  add_tokenize(root), add_detokenize(root),
                                    add_render(root),     add_inspect(root), add_devices(root),  add_bench(root),
                                    add_serve(root),      add_ask(root),     add_quantize(root), add_imatrix(root),
-                                   add_perplexity(root), add_diff(root),    add_verify(root)};
+                                   add_perplexity(root), add_diff(root),    add_verify(root),   add_convert(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version

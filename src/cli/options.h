@@ -36,6 +36,7 @@ Verb add_diff(CLI::App& root);
 Verb add_serve(CLI::App& root);
 Verb add_ask(CLI::App& root);
 Verb add_quantize(CLI::App& root);
+Verb add_convert(CLI::App& root);
 Verb add_imatrix(CLI::App& root);
 
 /// Prints "llorch: MESSAGE" on stderr; never throws, as fmt::print would on a closed stderr.

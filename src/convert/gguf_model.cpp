@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/format.h"
+#include "convert/hf_to_gguf.h"
 #include "model/family.h"
 
 namespace llorch {
@@ -70,7 +70,7 @@ Result<GgufModel> open_gguf_model(const std::string& path) {
   if (source->container == Container::gguf) {
     return gguf_to_gguf(std::move(source));
   }
-  return errorf(ErrorCode::unsupported, "{}: only GGUF files can be read here", path);
+  return hf_to_gguf(std::move(source), {});
 }
 
 }  // namespace llorch

@@ -24,6 +24,10 @@ std::vector<float> decoded(const Tensor& tensor) {
 Tensor TensorArena::make(const Tensor& like, DType type, std::vector<std::int64_t> shape, std::byte** bytes) {
   Tensor tensor{.name = like.name, .type = type, .shape = std::move(shape), .data = {}, .file = like.file};
   tensor.file_offset = like.file_offset;
+  *bytes = nullptr;
+  if (!has_data_) {
+    return tensor;
+  }
   const auto size = static_cast<std::size_t>(bytes_of(format_of(type), tensor.elements()));
   blocks_.push_back(std::make_unique_for_overwrite<std::byte[]>(size));
   *bytes = blocks_.back().get();
@@ -44,26 +48,41 @@ Status expect_shape(const Tensor& tensor, const std::vector<std::int64_t>& shape
   return {};
 }
 
-Tensor plus_one(TensorArena& arena, const Tensor& tensor) {
-  std::vector<float> values = decoded(tensor);
-  for (float& value : values) {
-    value += 1.0F;
-  }
+Tensor as_f32(TensorArena& arena, const Tensor& tensor) {
   std::byte* bytes = nullptr;
   Tensor built = arena.make(tensor, DType::f32, tensor.shape, &bytes);
-  std::memcpy(bytes, values.data(), values.size() * sizeof(float));
+  if (bytes != nullptr) {
+    const Format& format = format_of(tensor.type);
+    format.decode(tensor.data.data(), reinterpret_cast<float*>(bytes), tensor.elements() / format.block_len);
+  }
+  return built;
+}
+
+Tensor plus_one(TensorArena& arena, const Tensor& tensor) {
+  std::byte* bytes = nullptr;
+  Tensor built = arena.make(tensor, DType::f32, tensor.shape, &bytes);
+  if (bytes != nullptr) {
+    std::vector<float> values = decoded(tensor);
+    for (float& value : values) {
+      value += 1.0F;
+    }
+    std::memcpy(bytes, values.data(), values.size() * sizeof(float));
+  }
   return built;
 }
 
 Result<Tensor> gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
                         const std::function<std::int64_t(std::int64_t)>& source) {
   const bool plain = format_of(tensor.type).block_len == 1;
-  const std::vector<float> floats = plain ? std::vector<float>() : decoded(tensor);
-  const auto* from = plain ? tensor.data.data() : reinterpret_cast<const std::byte*>(floats.data());
   const DType type = plain ? tensor.type : DType::f32;
   const auto size = static_cast<std::size_t>(format_of(type).block_bytes);
   std::byte* bytes = nullptr;
   Tensor built = arena.make(tensor, type, std::move(shape), &bytes);
+  if (bytes == nullptr) {
+    return built;
+  }
+  const std::vector<float> floats = plain ? std::vector<float>() : decoded(tensor);
+  const auto* from = plain ? tensor.data.data() : reinterpret_cast<const std::byte*>(floats.data());
   const std::int64_t n = built.elements();
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t at = source(i);
@@ -95,7 +114,7 @@ Result<Tensor> stacked(TensorArena& arena, const std::vector<Tensor>& tensors) {
   }
   std::byte* bytes = nullptr;
   Tensor built = arena.make(first, first.type, std::move(shape), &bytes);
-  for (const Tensor& tensor : tensors) {
+  for (const Tensor& tensor : bytes == nullptr ? std::vector<Tensor>() : tensors) {
     std::memcpy(bytes, tensor.data.data(), tensor.data.size());
     bytes += tensor.data.size();
   }

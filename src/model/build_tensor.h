@@ -16,17 +16,31 @@ namespace llorch {
 /// Owns what was built; must outlive the tensors.
 class TensorArena {
  public:
-  /// A tensor like `like` (name and file, for errors) of another type and shape; `bytes` is its memory.
+  TensorArena() = default;
+  /// An arena whose tensors have a type and a shape, and no data: to know what would be built.
+  static TensorArena without_data() { return TensorArena(false); }
+  bool has_data() const { return has_data_; }
+  /// An empty one of the same kind.
+  TensorArena another() const { return TensorArena(has_data_); }
+
+  /// A tensor like `like` (name and file, for errors) of another type and shape; `bytes` is its memory, nullptr in an
+  /// arena without data.
   Tensor make(const Tensor& like, DType type, std::vector<std::int64_t> shape, std::byte** bytes);
   /// Owns from now on what `other` did.
   void take(TensorArena&& other);
 
  private:
+  explicit TensorArena(bool has_data) : has_data_(has_data) {}
+
+  bool has_data_ = true;
   std::vector<std::unique_ptr<std::byte[]>> blocks_;
 };
 
 /// ErrorCode::model_file unless `tensor` has this shape.
 Status expect_shape(const Tensor& tensor, const std::vector<std::int64_t>& shape);
+
+/// The same values as F32.
+Tensor as_f32(TensorArena& arena, const Tensor& tensor);
 
 /// All values plus one, as F32 (gemma's norms are stored less one).
 Tensor plus_one(TensorArena& arena, const Tensor& tensor);

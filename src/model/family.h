@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/gguf_header.h"
 #include "model/build_tensor.h"
 #include "model/plan.h"
 #include "model/source.h"
@@ -35,11 +36,21 @@ inline Built some(Result<Tensor> tensor) {
   return tensor.ok() ? Built(std::optional(std::move(tensor).value())) : Built(tensor.error());
 }
 
+/// What a GGUF of a family has of its own, for those who write one from a Hugging Face directory (gguf_keys.h).
+struct GgufForm {
+  bool adjacent_rows = false;  // rows of q and k are reordered, so that pairs that turn together are neighbours
+  /// Keys that do not follow from the spec alone, or are named in a way of the family's own.
+  Status (*add_keys)(const ModelSource&, const ModelSpec&, GgufHeader&) = nullptr;
+  /// The file's name of a tensor, without "blk.N.", where it is not the first that NameTables has for it.
+  std::string_view (*tensor_name)(const ModelSource&, std::string_view canonical) = nullptr;
+};
+
 struct Family {
   NameTables names;
   std::span<const std::string_view> hf_classes = {};  // architectures[0] of a config.json; empty: no such directories
   Result<ModelSpec> (*spec)(const ModelSource&) = nullptr;  // numbers only; validate() checks them afterwards
   Built (*build)(const FoundTensor&) = nullptr;             // nullopt: as the file has it; nullptr: always so
+  GgufForm gguf = {};
 };
 
 std::span<const Family* const> families();

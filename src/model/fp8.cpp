@@ -114,22 +114,32 @@ void decode_row(const Tensor& tensor, const Scales& scales, std::int64_t r, floa
 }
 
 Tensor as_f16(TensorArena& arena, const Tensor& tensor) {
-  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-  format_of(tensor.type).decode(tensor.data.data(), values.data(), tensor.elements());
   std::byte* bytes = nullptr;
   Tensor built = arena.make(tensor, DType::f16, tensor.shape, &bytes);
+  if (bytes == nullptr) {
+    return built;
+  }
+  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+  format_of(tensor.type).decode(tensor.data.data(), values.data(), tensor.elements());
   format_of(DType::f16).encode(values.data(), bytes, tensor.elements());
   return built;
+}
+
+Status check_no_nan(const Tensor& tensor) {
+  if (const auto at = first_not_finite(tensor, 0, static_cast<std::int64_t>(tensor.data.size())); at >= 0) {
+    return errorf(ErrorCode::model_file, "{}: tensor {} holds NaN ({:#x}) at offset {}", tensor.file, tensor.name,
+                  std::to_integer<int>(tensor.data[static_cast<std::size_t>(at)]),
+                  tensor.file_offset + static_cast<std::uint64_t>(at));
+  }
+  return {};
 }
 
 }  // namespace
 
 Result<Tensor> decode_fp8(const Checkpoint& checkpoint, const Tensor& tensor, TensorArena& arena,
                           std::set<std::string>& used) {
-  if (const auto at = first_not_finite(tensor, 0, static_cast<std::int64_t>(tensor.data.size())); at >= 0) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} holds NaN ({:#x}) at offset {}", tensor.file, tensor.name,
-                  std::to_integer<int>(tensor.data[static_cast<std::size_t>(at)]),
-                  tensor.file_offset + static_cast<std::uint64_t>(at));
+  if (arena.has_data()) {
+    LL_TRY(check_no_nan(tensor));
   }
   LL_ASSIGN(const Tensor* scale, find_scale(checkpoint, tensor));
   const std::string input_scale = tensor.name.substr(0, tensor.name.rfind('.') + 1) + "input_scale";
@@ -144,7 +154,8 @@ Result<Tensor> decode_fp8(const Checkpoint& checkpoint, const Tensor& tensor, Te
   std::byte* bytes = nullptr;
   Tensor built = arena.make(tensor, DType::f32, tensor.shape, &bytes);
   const std::int64_t cols = tensor.shape.back();
-  for (std::int64_t r = 0; r < tensor.elements() / cols; ++r) {
+  const std::int64_t n_rows = bytes == nullptr ? 0 : tensor.elements() / cols;
+  for (std::int64_t r = 0; r < n_rows; ++r) {
     decode_row(tensor, scales, r, reinterpret_cast<float*>(bytes) + r * cols);
   }
   return built;

@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
 #include "base/format.h"
 #include "base/threads.h"
 #include "model/family.h"
+#include "model/find_tensor.h"
 #include "model/finite.h"
-#include "model/fp8.h"
 #include "model/strays.h"
 
 namespace llorch {
@@ -47,7 +46,7 @@ class CheckpointWeights : public WeightSource {
   }
 
   /// Finds, builds and checks the tensor of `decl`.
-  Status bind(const ModelSource& source, const Family& family, const ModelSpec& spec, const WeightDecl& decl);
+  Status bind(const TensorPlace& place, const WeightDecl& decl);
   /// Each tensor once, in the order of the plan.
   std::vector<const Tensor*> tensors() const;
   /// Those that were built from tensors of bytes, whose numbers nobody sees before.
@@ -56,95 +55,29 @@ class CheckpointWeights : public WeightSource {
   const std::set<std::string>& used() const { return used_; }
 
  private:
-  Result<const Tensor*> find(const ModelSource& source, const Family& family, const ModelSpec& spec,
-                             const WeightDecl& decl);
+  Result<const Tensor*> find(const TensorPlace& place, const WeightDecl& decl);
 
   std::vector<Bound> bound_;                                    // by WeightId
-  std::map<std::string, std::unique_ptr<const Tensor>> built_;  // by canonical name
+  std::map<std::string, std::unique_ptr<const Tensor>> found_;  // by canonical name
   std::vector<const Tensor*> made_of_bytes_;
   std::set<std::string> used_;
   TensorArena arena_;
 };
 
-Error missing(const ModelSource& source, const std::string& name) {
-  return errorf(ErrorCode::model_file, "{}: tensor {} is missing", source.checkpoint().path, name);
-}
-
-/// All experts of a tensor whose name has a '#'. The names in the file are added to `used`.
-Result<Tensor> stack_experts(const ModelSource& source, const std::string& pattern, std::int64_t n_experts,
-                             TensorArena& arena, std::set<std::string>& used) {
-  TensorArena floats;  // of FP8 experts, until they are stacked
-  std::vector<Tensor> experts;
-  for (std::int64_t e = 0; e < n_experts; ++e) {
-    const Tensor* expert = source.checkpoint().find(expert_name(pattern, e));
-    if (expert == nullptr) {
-      return missing(source, expert_name(pattern, e));
-    }
-    used.insert(expert->name);
-    experts.push_back(*expert);
-    if (expert->type == DType::f8_e4m3) {
-      LL_ASSIGN(experts.back(), decode_fp8(source.checkpoint(), *expert, floats, used));
-    }
-  }
-  if (source.checkpoint().find(expert_name(pattern, n_experts)) != nullptr) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} is there, but the model has {} of them",
-                  source.checkpoint().path, expert_name(pattern, n_experts), n_experts);
-  }
-  return stacked(arena, experts);
-}
-
-/// "attn_q.weight" of "blk.3.attn_q.weight".
-std::string_view in_layer(std::string_view canonical) {
-  return canonical.starts_with("blk.") ? canonical.substr(canonical.find('.', 4) + 1) : canonical;
-}
-
-Result<const Tensor*> CheckpointWeights::find(const ModelSource& source, const Family& family, const ModelSpec& spec,
-                                              const WeightDecl& decl) {
-  if (const auto known = built_.find(decl.name); known != built_.end()) {
+Result<const Tensor*> CheckpointWeights::find(const TensorPlace& place, const WeightDecl& decl) {
+  if (const auto known = found_.find(decl.name); known != found_.end()) {
     return known->second.get();
   }
-  const std::string name = source.tensor_name(decl.name);
-  const Tensor* tensor = source.tensor(decl.name);
-  if (tensor == nullptr) {
-    return missing(source, expert_name(name, 0));
-  }
-  used_.insert(tensor->name);
-  std::optional<Tensor> built;
-  if (name.find('#') != std::string::npos) {
-    LL_ASSIGN(built, stack_experts(source, name, decl.shape[0], arena_, used_));
-  } else {
-    TensorArena floats;
-    std::optional<Tensor> decoded;
-    if (tensor->type == DType::f8_e4m3) {
-      LL_ASSIGN(decoded, decode_fp8(source.checkpoint(), *tensor, floats, used_));
-      tensor = &*decoded;
-    }
-    if (family.build != nullptr) {
-      LL_ASSIGN(built, family.build({source, in_layer(decl.name), *tensor, decl, spec, arena_, used_}));
-    }
-    if (decoded && !built) {
-      arena_.take(std::move(floats));
-      built = std::move(decoded);
-    }
-  }
-  if (!built) {
-    return tensor;
-  }
-  const auto kept = built_.emplace(decl.name, std::make_unique<const Tensor>(*std::move(built))).first;
-  if (tensor->type == DType::u8) {
+  LL_ASSIGN(Tensor tensor, find_tensor(place, decl, arena_, used_));
+  const auto kept = found_.emplace(decl.name, std::make_unique<const Tensor>(std::move(tensor))).first;
+  if (place.source.tensor(decl.name)->type == DType::u8) {
     made_of_bytes_.push_back(kept->second.get());
   }
   return kept->second.get();
 }
 
-Status CheckpointWeights::bind(const ModelSource& source, const Family& family, const ModelSpec& spec,
-                               const WeightDecl& decl) {
-  LL_ASSIGN(const Tensor* tensor, find(source, family, spec, decl));
-  LL_TRY(expect_shape(*tensor, decl.shape));
-  if (tensor->type == DType::u8) {
-    return errorf(ErrorCode::model_file, "{}: tensor {} holds bytes or integers, which are no weights", tensor->file,
-                  tensor->name);
-  }
+Status CheckpointWeights::bind(const TensorPlace& place, const WeightDecl& decl) {
+  LL_ASSIGN(const Tensor* tensor, find(place, decl));
   const std::int64_t block = format_of(tensor->type).block_len;
   if (decl.is_vector ? decl.shape.back() % block != 0 : decl.cols % block != 0) {
     return errorf(ErrorCode::model_file, "{}: tensor {}: rows of {} values are no whole blocks of {}", tensor->file,
@@ -209,7 +142,7 @@ Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, co
   LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
   auto weights = std::make_unique<CheckpointWeights>();
   for (const WeightDecl& decl : plan.weights) {
-    LL_TRY(weights->bind(source, *family, plan.spec, decl));
+    LL_TRY(weights->bind({source, *family, plan.spec}, decl));
   }
   LL_TRY(check_strays(source, plan, weights->used()));
   LL_TRY(check_finite(numbers == NumberCheck::all ? weights->tensors() : weights->made_of_bytes()));

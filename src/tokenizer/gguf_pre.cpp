@@ -170,6 +170,10 @@ Result<SplitStep> make_split(std::string_view regex) {
 
 }  // namespace
 
+std::span<const PreRule> pre_rules() {
+  return rules();
+}
+
 const PreRule* find_pre_rule(std::string_view name) {
   for (const PreRule& rule : rules()) {
     if (std::find(rule.names.begin(), rule.names.end(), name) != rule.names.end()) {

@@ -1,5 +1,4 @@
-// What a GGUF's tokenizer.ggml.pre stands for: the file has a name only, the pattern must be known. Private to the GGUF
-// loader.
+// What a GGUF's tokenizer.ggml.pre stands for: the file has a name only, the pattern must be known.
 #pragma once
 
 #include <span>
@@ -27,6 +26,7 @@ struct PreRule {
   bool add_bos = false;        // unless the file says otherwise
 };
 
+std::span<const PreRule> pre_rules();
 /// The rule of `name`; nothing when it is not known. "default" is the rule of files without a name.
 const PreRule* find_pre_rule(std::string_view name);
 /// All names, sorted.

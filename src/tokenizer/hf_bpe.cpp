@@ -50,9 +50,6 @@ Result<std::shared_ptr<const Vocab>> read_hf_vocab(const JsonNode& node) {
   return std::shared_ptr<const Vocab>(std::move(vocab));
 }
 
-namespace {
-
-/// A merge is "left right", or ["left", "right"] in newer files.
 bool split_merge(simdjson::dom::element merge, std::string_view& left, std::string_view& right) {
   std::string_view text;
   if (merge.get(text) == simdjson::SUCCESS) {
@@ -66,11 +63,12 @@ bool split_merge(simdjson::dom::element merge, std::string_view& left, std::stri
          pair.at(1).get(right) == simdjson::SUCCESS;
 }
 
-/// "#version: 0.2": the first line of merges.txt, which old files took along.
 bool is_version_line(simdjson::dom::element merge) {
   std::string_view text;
   return merge.get(text) == simdjson::SUCCESS && text.starts_with("#version");
 }
+
+namespace {
 
 /// `prefix` of the right one is dropped where two are joined.
 Result<MergeTable> read_merges(const JsonNode& node, simdjson::dom::array merges, const Vocab& vocab,

@@ -7,5 +7,6 @@
 namespace llorch {
 
 Result<ModelSpec> read_cohere(const ModelSource& source);
+Status add_cohere_keys(const ModelSource& source, const ModelSpec& spec, GgufHeader& header);
 
 }  // namespace llorch

@@ -15,12 +15,17 @@ Result<ModelSpec> read_cohere(const ModelSource& source) {
   return spec;
 }
 
+Status add_cohere_keys(const ModelSource& /*source*/, const ModelSpec& spec, GgufHeader& header) {
+  header.f32(spec.architecture + ".logit_scale", spec.logit_scale);
+  return {};
+}
+
 namespace {
 
 constexpr std::string_view kHfClasses[] = {"CohereForCausalLM"};
 
 }  // namespace
 
-const Family kCommandR{.names = {.architecture = "command-r"}, .hf_classes = kHfClasses, .spec = read_cohere};
+const Family kCommandR{.names = {.architecture = "command-r"}, .hf_classes = kHfClasses, .spec = read_cohere, .gguf = {.add_keys = add_cohere_keys}};
 
 }  // namespace llorch

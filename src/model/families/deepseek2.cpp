@@ -1,4 +1,5 @@
 // DeepSeek V2 and V3: latent attention, dense layers first, then experts in groups with shared ones.
+#include <algorithm>
 #include <cmath>
 
 #include "model/families/common.h"
@@ -159,12 +160,45 @@ Built build_deepseek2(const FoundTensor& found) {
   }));
 }
 
+/// The cache of a file holds one row for k and v: their lengths are those of the latent, the heads' own are "_mla".
+Status add_deepseek2_keys(const ModelSource& source, const ModelSpec& spec, GgufHeader& header) {
+  const LayerSpec& l = spec.layers.back();  // dense layers come first
+  const auto integer = [&](std::string_view key, int value) {
+    header.u32(std::string("deepseek2.").append(key), static_cast<std::uint32_t>(value));
+  };
+  if (l.mla.q_rank > 0) {
+    integer("attention.q_lora_rank", l.mla.q_rank);
+  }
+  integer("attention.kv_lora_rank", l.mla.kv_rank);
+  integer("attention.key_length", l.head_dim);
+  integer("attention.value_length", l.mla.kv_rank);
+  integer("attention.key_length_mla", l.mla.nope_dim + l.rope.dims);
+  integer("attention.value_length_mla", l.mla.v_dim);
+  const auto is_dense = [](const LayerSpec& layer) { return layer.moe.n_experts == 0; };
+  integer("leading_dense_block_count",
+          static_cast<int>(std::count_if(spec.layers.begin(), spec.layers.end(), is_dense)));
+  if (l.moe.n_experts > 0) {
+    integer("expert_shared_count", l.moe.shared_dim / l.moe.ff_dim);
+    integer("expert_group_count", l.moe.n_groups);
+    integer("expert_group_used_count", l.moe.groups_used);
+    integer("expert_gating_func", l.moe.gating == Gating::sigmoid ? 2 : 1);
+    header.f32("deepseek2.expert_weights_scale", l.moe.scale);
+    header.boolean("deepseek2.expert_weights_norm", l.moe.norm_chosen);
+  }
+  LL_ASSIGN(const double all, source.number_or("rope.scaling.mscale_all_dim", 0, 0, 1e3));
+  if (all > 0) {
+    header.f32("deepseek2.rope.scaling.yarn_log_multiplier", static_cast<float>(all / 10));
+  }
+  return {};
+}
+
 }  // namespace
 
 const Family kDeepseek2{
     .names = {.architecture = "deepseek2", .gguf_tensors = kGgufTensors, .hf_keys = kHfKeys, .hf_tensors = kHfTensors},
     .hf_classes = kHfClasses,
     .spec = deepseek2_spec,
-    .build = build_deepseek2};
+    .build = build_deepseek2,
+    .gguf = {.add_keys = add_deepseek2_keys}};
 
 }  // namespace llorch

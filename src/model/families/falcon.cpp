@@ -73,6 +73,25 @@ Built build_falcon(const FoundTensor& found) {
   }));
 }
 
+Status add_falcon_keys(const ModelSource& /*source*/, const ModelSpec& /*spec*/, GgufHeader& header) {
+  header.text("falcon.tensor_data_layout", "jploski");
+  return {};
+}
+
+/// The norm that attention reads is attn_norm_2 where the feed-forward has one of its own, which is attn_norm then.
+std::string_view falcon_tensor(const ModelSource& source, std::string_view canonical) {
+  constexpr std::string_view kAttn = "attn_norm.";
+  constexpr std::string_view kFfn = "ffn_norm.";
+  const bool two_norms = source.has("blk.0.ffn_norm.weight");
+  if (two_norms && canonical.starts_with(kAttn)) {
+    return canonical.ends_with(".bias") ? "attn_norm_2.bias" : "attn_norm_2.weight";
+  }
+  if (canonical.starts_with(kFfn)) {
+    return canonical.ends_with(".bias") ? "attn_norm.bias" : "attn_norm.weight";
+  }
+  return canonical;
+}
+
 }  // namespace
 
 const Family kFalcon{.names = {.architecture = "falcon",
@@ -83,6 +102,7 @@ const Family kFalcon{.names = {.architecture = "falcon",
                                .hf_optional = "transformer."},
                      .hf_classes = kHfClasses,
                      .spec = falcon_spec,
-                     .build = build_falcon};
+                     .build = build_falcon,
+                     .gguf = {.add_keys = add_falcon_keys, .tensor_name = falcon_tensor}};
 
 }  // namespace llorch

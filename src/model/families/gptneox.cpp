@@ -47,11 +47,17 @@ Built build_gptneox(const FoundTensor& found) {
   }));
 }
 
+Status add_gptneox_keys(const ModelSource& /*source*/, const ModelSpec& spec, GgufHeader& header) {
+  header.boolean("gptneox.use_parallel_residual", spec.layers.front().residual != Residual::sequential);
+  return {};
+}
+
 }  // namespace
 
 const Family kGptNeox{.names = {.architecture = "gptneox", .hf_tensors = kHfTensors, .hf_layers = "gpt_neox.layers."},
                       .hf_classes = kHfClasses,
                       .spec = gptneox_spec,
-                      .build = build_gptneox};
+                      .build = build_gptneox,
+                      .gguf = {.add_keys = add_gptneox_keys}};
 
 }  // namespace llorch

@@ -25,9 +25,17 @@ Result<ModelSpec> granite_spec(const ModelSource& source) {
   return spec;
 }
 
+Status add_granite_keys(const ModelSource& /*source*/, const ModelSpec& spec, GgufHeader& header) {
+  header.f32("granite.attention.scale", spec.layers.front().attn_scale);
+  header.f32("granite.embedding_scale", spec.embed_scale);
+  header.f32("granite.residual_scale", spec.residual_scale);
+  header.f32("granite.logit_scale", 1 / spec.logit_scale);
+  return {};
+}
+
 }  // namespace
 
 const Family kGranite{
-    .names = {.architecture = "granite", .hf_keys = kHfKeys}, .hf_classes = kHfClasses, .spec = granite_spec};
+    .names = {.architecture = "granite", .hf_keys = kHfKeys}, .hf_classes = kHfClasses, .spec = granite_spec, .gguf = {.adjacent_rows = true, .add_keys = add_granite_keys}};
 
 }  // namespace llorch

@@ -41,6 +41,7 @@ Result<ModelSpec> llama_spec(const ModelSource& source) {
 const Family kLlama{
     .names = {.architecture = "llama", .gguf_tensors = kGgufTensors, .hf_keys = kHfKeys, .hf_tensors = kHfTensors},
     .hf_classes = kHfClasses,
-    .spec = llama_spec};
+    .spec = llama_spec,
+    .gguf = {.adjacent_rows = true}};
 
 }  // namespace llorch

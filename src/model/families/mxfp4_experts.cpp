@@ -44,7 +44,8 @@ Result<Tensor> join_mxfp4(const FoundTensor& found, std::int64_t step, std::int6
   }
   std::byte* out = nullptr;
   Tensor built = found.arena.make(blocks, DType::mxfp4, found.decl.shape, &out);
-  for (std::int64_t i = 0; i < experts * rows * n; ++i, out += sizeof(BlockMxfp4)) {
+  const std::int64_t n_blocks = out == nullptr ? 0 : experts * rows * n;
+  for (std::int64_t i = 0; i < n_blocks; ++i, out += sizeof(BlockMxfp4)) {
     const std::int64_t from = (i / n * step + first) * n + i % n;
     join_block(blocks.data.data() + from * kBytes, scales->data[static_cast<std::size_t>(from)], out);
   }

@@ -16,9 +16,18 @@ Result<ModelSpec> phi3_spec(const ModelSource& source) {
   return spec;
 }
 
+/// Readers ask for both keys, whether the model has a window and LongRoPE or not.
+Status add_phi3_keys(const ModelSource& source, const ModelSpec& spec, GgufHeader& header) {
+  LL_ASSIGN(const int original,
+            source.integer_or("rope.scaling.original_context_length", spec.max_context, 1, INT32_MAX));
+  header.u32("phi3.rope.scaling.original_context_length", static_cast<std::uint32_t>(original));
+  header.u32("phi3.attention.sliding_window", static_cast<std::uint32_t>(spec.layers.front().window));
+  return {};
+}
+
 }  // namespace
 
 const Family kPhi3{
-    .names = {.architecture = "phi3", .hf_tensors = kHfTensors}, .hf_classes = kHfClasses, .spec = phi3_spec};
+    .names = {.architecture = "phi3", .hf_tensors = kHfTensors}, .hf_classes = kHfClasses, .spec = phi3_spec, .gguf = {.add_keys = add_phi3_keys}};
 
 }  // namespace llorch

@@ -30,6 +30,6 @@ Result<ModelSpec> smollm3_spec(const ModelSource& source) {
 
 }  // namespace
 
-const Family kSmolLm3{.names = {.architecture = "smollm3"}, .hf_classes = kHfClasses, .spec = smollm3_spec};
+const Family kSmolLm3{.names = {.architecture = "smollm3"}, .hf_classes = kHfClasses, .spec = smollm3_spec, .gguf = {.adjacent_rows = true}};
 
 }  // namespace llorch

@@ -24,9 +24,14 @@ Result<ModelSpec> stablelm_spec(const ModelSource& source) {
   return spec;
 }
 
+Status add_stablelm_keys(const ModelSource& /*source*/, const ModelSpec& spec, GgufHeader& header) {
+  header.boolean("stablelm.use_parallel_residual", spec.layers.front().residual != Residual::sequential);
+  return {};
+}
+
 }  // namespace
 
 const Family kStableLm{
-    .names = {.architecture = "stablelm", .hf_tensors = kHfTensors}, .hf_classes = kHfClasses, .spec = stablelm_spec};
+    .names = {.architecture = "stablelm", .hf_tensors = kHfTensors}, .hf_classes = kHfClasses, .spec = stablelm_spec, .gguf = {.add_keys = add_stablelm_keys}};
 
 }  // namespace llorch
