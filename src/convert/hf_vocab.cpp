@@ -35,13 +35,15 @@ Status for_each_step(const JsonNode& node, std::string_view list, const Read& re
     return {};
   }
   LL_ASSIGN(const std::string_view type, node.get("type").string());
-  return type == "Sequence" ? for_each_child(node, list, [&](const JsonNode& child) { return for_each_step(child, list, read); })
-                            : read(node, type);
+  return type == "Sequence"
+             ? for_each_child(node, list, [&](const JsonNode& child) { return for_each_step(child, list, read); })
+             : read(node, type);
 }
 
 class VocabWriter {
  public:
-  VocabWriter(const Checkpoint& source, const VocabOptions& options, GgufHeader& header, std::vector<std::string>& notes)
+  VocabWriter(const Checkpoint& source, const VocabOptions& options, GgufHeader& header,
+              std::vector<std::string>& notes)
       : source_(source), options_(options), header_(header), notes_(notes) {}
 
   Status write(const JsonNode& root) {
@@ -129,13 +131,22 @@ Status VocabWriter::collect_tokens(const JsonNode& root) {
 Status VocabWriter::collect_added(const JsonNode& root, std::string_view unknown) {
   const JsonNode list = root.get("added_tokens");
   LL_ASSIGN(const auto added, list.is_null() ? Result<std::vector<JsonNode>>(std::vector<JsonNode>()) : list.items());
+  bool any_normalized = false;
   for (const JsonNode& node : added) {
     LL_ASSIGN(const std::string_view text, node.get("content").string());
     LL_ASSIGN(const bool special, node.boolean_or("special", false));
+    LL_ASSIGN(const bool normalized, node.boolean_or("normalized", !special));
+    any_normalized = any_normalized || normalized;
     if (const auto id = tokenizer_->find(text); id && !text.empty()) {
       const bool is_unknown = !byte_level_ && text == unknown;
-      set(*id, text, is_unknown ? GgufTokenType::unknown : special ? GgufTokenType::control : GgufTokenType::user_defined);
+      set(*id, text,
+          is_unknown ? GgufTokenType::unknown
+          : special  ? GgufTokenType::control
+                     : GgufTokenType::user_defined);
     }
+  }
+  if (any_normalized && !root.get("normalizer").is_null()) {
+    notes_.push_back(list.error("some are looked for in normalised text, a GGUF's in the text as it is").message);
   }
   return {};
 }
@@ -249,8 +260,8 @@ void VocabWriter::write_special_ids() {
   const std::vector<std::int32_t> whole = tokenizer_->encode("a", {.add_special = true});
   const auto inner = std::search(whole.begin(), whole.end(), plain.begin(), plain.end());
   const std::vector<std::int32_t> before(whole.begin(), inner);
-  const std::vector<std::int32_t> after(inner == whole.end() ? inner : inner + static_cast<std::ptrdiff_t>(plain.size()),
-                                        whole.end());
+  const std::vector<std::int32_t> after(
+      inner == whole.end() ? inner : inner + static_cast<std::ptrdiff_t>(plain.size()), whole.end());
   if (before.size() > 1 || after.size() > 1) {
     notes_.push_back(fmt::format("{}: {} tokens are put before and {} after a text, a GGUF has one of each",
                                  source_.tokenizer_json_path, before.size(), after.size()));
@@ -309,7 +320,8 @@ Status VocabWriter::compare() {
   constexpr std::string_view kTexts[] = {
       "Hello, world! It's 1234567 o'clock, isn't it? I'LL see you'd.",
       " two  spaces,   three\tand a tab\n\n  lines \r\n end ",
-      "Grüße, naïve café \xE2\x80\x94 \xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82 \xE4\xBD\xA0\xE5\xA5\xBD\xE4\xB8\x96\xE7\x95\x8C \xF0\x9F\x98\x80",
+      "Grüße, naïve café \xE2\x80\x94 \xD0\x9F\xD1\x80\xD0\xB8\xD0\xB2\xD0\xB5\xD1\x82 "
+      "\xE4\xBD\xA0\xE5\xA5\xBD\xE4\xB8\x96\xE7\x95\x8C \xF0\x9F\x98\x80",
       "def f(x):\n    return x[0] + 3.14 // 2  # ok\nHTTPServer camelCase snake_case",
   };
   const std::string keys = header_.bytes();

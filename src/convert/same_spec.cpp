@@ -17,7 +17,8 @@ namespace {
 Result<Checkpoint> future_checkpoint(const GgufModel& model, const std::string& keys, TensorArena& arena) {
   LL_ASSIGN(Checkpoint checkpoint, parse_gguf(std::as_bytes(std::span(keys)), model.source->path));
   for (const GgufTensor& tensor : model.tensors) {
-    Tensor made{.name = tensor.name, .type = tensor.type, .shape = tensor.shape, .data = {}, .file = model.source->path};
+    Tensor made{
+        .name = tensor.name, .type = tensor.type, .shape = tensor.shape, .data = {}, .file = model.source->path};
     if (tensor.name.starts_with("rope_")) {
       LL_ASSIGN(made, tensor.data(arena));
     }

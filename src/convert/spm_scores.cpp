@@ -105,7 +105,8 @@ Result<std::vector<float>> spm_scores(const JsonNode& model, std::size_t n_token
     notes.push_back(merges.error("{} tokens are made in an order that scores cannot tell in full", n_mixed).message);
   }
   // Single characters, which nothing makes: behind all others, as SentencePiece has them.
-  const auto first = std::min_element(made.begin(), made.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  const auto first =
+      std::min_element(made.begin(), made.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   auto next = static_cast<float>(made.size());
   for (std::int32_t id = made.empty() ? vocab->size() : first->id; id < vocab->size(); ++id) {
     if (vocab->has(id) && !order.makes(id)) {

@@ -1,5 +1,5 @@
-// find_tensor: one tensor that a plan asks for, wherever a checkpoint has it: under a name of its own, in pieces, or in a
-// layout that has to be rebuilt.
+// find_tensor: one tensor that a plan asks for, wherever a checkpoint has it: under a name of its own, in pieces, or in
+// a layout that has to be rebuilt.
 #pragma once
 
 #include <set>

@@ -61,7 +61,8 @@ void add_sizes(const ModelSpec& spec, KeyWriter& keys) {
 }
 
 void add_attention(const ModelSpec& spec, KeyWriter& keys) {
-  const auto windowed = std::find_if(spec.layers.begin(), spec.layers.end(), [](const auto& l) { return l.window > 0; });
+  const auto windowed =
+      std::find_if(spec.layers.begin(), spec.layers.end(), [](const auto& l) { return l.window > 0; });
   if (windowed != spec.layers.end()) {
     keys.integer("attention.sliding_window", windowed->window);
   }
@@ -96,7 +97,8 @@ Status add_yarn(const ModelSource& source, const Rope& rope, KeyWriter& keys) {
   keys.number_unless("rope.scaling.yarn_beta_fast", fast, 32);
   keys.number_unless("rope.scaling.yarn_beta_slow", slow, 1);
   if (all == 0) {
-    keys.number_unless("rope.scaling.attn_factor", static_cast<double>(rope.magnitude) / (1 + 0.1 * std::log(factor)), 1);
+    keys.number_unless("rope.scaling.attn_factor", static_cast<double>(rope.magnitude) / (1 + 0.1 * std::log(factor)),
+                       1);
   }
   return {};
 }

@@ -37,7 +37,7 @@ class Families(unittest.TestCase):
         n_vocab = golden["n_vocab"]
         logits = tool.floats(out.read_bytes())
         self.assertEqual(len(logits), len(golden["tokens"]) * n_vocab)
-        wanted = tool.floats((model.parent / golden["logits_file"]).read_bytes())
+        wanted = tool.floats((FAMILIES / golden["name"] / golden["logits_file"]).read_bytes())
         worst = 0.0
         for i, row in enumerate(golden["rows"]):
             for v in range(n_vocab):

@@ -22,7 +22,9 @@ Result<ModelSpec> cohere2_spec(const ModelSource& source) {
 
 }  // namespace
 
-const Family kCohere2{
-    .names = {.architecture = "cohere2", .hf_keys = kHfKeys}, .hf_classes = kHfClasses, .spec = cohere2_spec, .gguf = {.add_keys = add_cohere_keys}};
+const Family kCohere2{.names = {.architecture = "cohere2", .hf_keys = kHfKeys},
+                      .hf_classes = kHfClasses,
+                      .spec = cohere2_spec,
+                      .gguf = {.add_keys = add_cohere_keys}};
 
 }  // namespace llorch

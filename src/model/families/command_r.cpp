@@ -26,6 +26,9 @@ constexpr std::string_view kHfClasses[] = {"CohereForCausalLM"};
 
 }  // namespace
 
-const Family kCommandR{.names = {.architecture = "command-r"}, .hf_classes = kHfClasses, .spec = read_cohere, .gguf = {.add_keys = add_cohere_keys}};
+const Family kCommandR{.names = {.architecture = "command-r"},
+                       .hf_classes = kHfClasses,
+                       .spec = read_cohere,
+                       .gguf = {.add_keys = add_cohere_keys}};
 
 }  // namespace llorch

@@ -35,7 +35,9 @@ Status add_granite_keys(const ModelSource& /*source*/, const ModelSpec& spec, Gg
 
 }  // namespace
 
-const Family kGranite{
-    .names = {.architecture = "granite", .hf_keys = kHfKeys}, .hf_classes = kHfClasses, .spec = granite_spec, .gguf = {.adjacent_rows = true, .add_keys = add_granite_keys}};
+const Family kGranite{.names = {.architecture = "granite", .hf_keys = kHfKeys},
+                      .hf_classes = kHfClasses,
+                      .spec = granite_spec,
+                      .gguf = {.adjacent_rows = true, .add_keys = add_granite_keys}};
 
 }  // namespace llorch

@@ -27,7 +27,9 @@ Status add_phi3_keys(const ModelSource& source, const ModelSpec& spec, GgufHeade
 
 }  // namespace
 
-const Family kPhi3{
-    .names = {.architecture = "phi3", .hf_tensors = kHfTensors}, .hf_classes = kHfClasses, .spec = phi3_spec, .gguf = {.add_keys = add_phi3_keys}};
+const Family kPhi3{.names = {.architecture = "phi3", .hf_tensors = kHfTensors},
+                   .hf_classes = kHfClasses,
+                   .spec = phi3_spec,
+                   .gguf = {.add_keys = add_phi3_keys}};
 
 }  // namespace llorch

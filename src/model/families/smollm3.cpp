@@ -30,6 +30,9 @@ Result<ModelSpec> smollm3_spec(const ModelSource& source) {
 
 }  // namespace
 
-const Family kSmolLm3{.names = {.architecture = "smollm3"}, .hf_classes = kHfClasses, .spec = smollm3_spec, .gguf = {.adjacent_rows = true}};
+const Family kSmolLm3{.names = {.architecture = "smollm3"},
+                      .hf_classes = kHfClasses,
+                      .spec = smollm3_spec,
+                      .gguf = {.adjacent_rows = true}};
 
 }  // namespace llorch

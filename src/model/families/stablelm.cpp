@@ -31,7 +31,9 @@ Status add_stablelm_keys(const ModelSource& /*source*/, const ModelSpec& spec, G
 
 }  // namespace
 
-const Family kStableLm{
-    .names = {.architecture = "stablelm", .hf_tensors = kHfTensors}, .hf_classes = kHfClasses, .spec = stablelm_spec, .gguf = {.add_keys = add_stablelm_keys}};
+const Family kStableLm{.names = {.architecture = "stablelm", .hf_tensors = kHfTensors},
+                       .hf_classes = kHfClasses,
+                       .spec = stablelm_spec,
+                       .gguf = {.add_keys = add_stablelm_keys}};
 
 }  // namespace llorch

@@ -1,0 +1,114 @@
+"""`llorch convert`: a Hugging Face directory becomes the GGUF file that it has for a twin: the same tensors, bit for bit, and the same
+keys, but for those listed here; and the file gives the logits and the greedy ids that the twin gives."""
+import pathlib
+import tempfile
+import unittest
+
+import families_test
+import gguf_file
+import tool
+
+HAIKU = tool.ROOT / "models/haiku"
+MXFP4 = ["gpt-oss-mxfp4"]  # kept as stored: F32 would be another file
+
+# Keys that a converted file has and its twin may lack: they say what would be assumed without them.
+MORE = ["attention.key_length", "attention.value_length", "attention.head_count_kv", "rope.dimension_count", "rope.freq_base",
+        "rope.freq_base_swa", "vocab_size", "expert_feed_forward_length", "tokenizer.ggml.pre", "tokenizer.ggml.add_space_prefix"]
+# Keys of the twin alone, about the file and its author.
+LESS = ["general.license", "general.description", "general.alignment", "general.quantization_version"]
+# Keys whose value may be another: the name is the directory's, and characters that nothing merges into have scores that nothing reads.
+OTHER = ["general.name", "general.file_type", "tokenizer.ggml.scores"]
+
+
+def directories():
+    """(name, Hugging Face directory, GGUF twin)"""
+    found = [("haiku", HAIKU / "hf", HAIKU / "haiku.gguf")]
+    for name in families_test.NAMES:
+        folder = families_test.FAMILIES / name
+        if (folder / "hf").is_dir():
+            found.append((name, folder / "hf", folder / "model.gguf"))
+    stories = tool.testdata("stories260K")
+    if stories:
+        found.append(("stories260K", stories / "hf", stories / "stories260K.gguf"))
+    return found
+
+
+class Convert(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.work.cleanup)
+        cls.converted = {}
+        for name, directory, _ in directories():
+            out = pathlib.Path(cls.work.name) / f"{name}.gguf"
+            tool.output("convert", directory, out, *([] if name in MXFP4 else ["--type", "F32"]))
+            cls.converted[name] = out
+
+    def compare_keys(self, ours, twin):
+        architecture = twin.keys["general.architecture"]
+        short = lambda key: key.removeprefix(architecture + ".")
+        self.assertEqual([key for key in twin.keys if key not in ours.keys and key not in LESS], [])
+        self.assertEqual([key for key in ours.keys if key not in twin.keys and short(key) not in MORE], [])
+        for key in set(ours.keys) & set(twin.keys) - set(OTHER):
+            self.assertEqual(ours.keys[key], twin.keys[key], key)
+
+    def compare_tensors(self, ours, twin):
+        self.assertEqual(set(ours.tensors), set(twin.tensors))
+        for name in twin.tensors:
+            self.assertEqual(ours.shape(name), twin.shape(name), name)
+            self.assertEqual(ours.values(name), twin.values(name), name)
+
+    def test_twins(self):
+        for name, _, twin in directories():
+            with self.subTest(model=name):
+                ours, twin = gguf_file.GgufFile(self.converted[name]), gguf_file.GgufFile(twin)
+                self.compare_keys(ours, twin)
+                self.compare_tensors(ours, twin)
+
+    def test_stored_types(self):
+        """Without --type tensors keep their type, but for those that readers want as F32."""
+        out = pathlib.Path(self.work.name) / "stored.gguf"
+        tool.output("convert", HAIKU / "hf", out)
+        file = gguf_file.GgufFile(out)
+        self.assertEqual(file.keys["general.file_type"], 1)
+        for name, (kind, shape, _) in file.tensors.items():
+            self.assertEqual(kind, gguf_file.F32 if len(shape) == 1 else gguf_file.F16, name)
+
+    def test_quantize_reads_directories(self):
+        out = pathlib.Path(self.work.name) / "haiku-q8_0.gguf"
+        tool.output("quantize", HAIKU / "hf", out, "--type", "Q8_0")
+        same = pathlib.Path(self.work.name) / "haiku-q8_0-of-gguf.gguf"
+        tool.output("quantize", self.converted["haiku"], same, "--type", "Q8_0")
+        ours, other = gguf_file.GgufFile(out), gguf_file.GgufFile(same)
+        self.assertEqual(set(ours.tensors), set(other.tensors))
+        self.assertEqual(out.stat().st_size, same.stat().st_size)
+
+    def test_no_tokenizer(self):
+        out = pathlib.Path(self.work.name) / "no-tokenizer.gguf"
+        tool.output("convert", HAIKU / "hf", out, "--no-tokenizer", "--name", "tiny")
+        keys = gguf_file.GgufFile(out).keys
+        self.assertEqual(keys["general.name"], "tiny")
+        self.assertEqual([key for key in keys if key.startswith("tokenizer.")], ["tokenizer.ggml.model"])
+        self.assertEqual(keys["tokenizer.ggml.model"], "no_vocab")
+
+
+class ConvertedFamilies(families_test.Families):
+    """The logits and greedy ids of the families' own test, of the converted files."""
+    @classmethod
+    def setUpClass(cls):
+        cls.work = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.work.cleanup)
+
+    def each(self):
+        for name, directory, twin in directories():
+            if not (twin.parent / "golden.json").is_file() or name in ("haiku", "stories260K"):
+                continue
+            golden = tool.read_json(twin.parent / "golden.json")
+            out = pathlib.Path(self.work.name) / f"{name}.gguf"
+            tool.output("convert", directory, out)
+            for device in tool.devices()[:1]:  # that all devices agree is the families' test
+                yield {"family": name, "device": device}, device, out, golden
+
+
+if __name__ == "__main__":
+    tool.main()
