@@ -4,7 +4,7 @@
   (cd bench/peer && npm ci)   once; 700 MB, with llama.cpp built for this machine
   bench/peer/convert.py
 
-Takes every model of tests/golden/convert_test.py that has a Hugging Face directory, all in F32 with an F32 KV cache (MXFP4 as it is
+Takes every model of tests/golden/convert_test.py, all in F32 with an F32 KV cache (MXFP4 as it is
 stored). LLORCH_BIN and LLORCH_TESTDATA as for the tests."""
 import json
 import pathlib
@@ -27,7 +27,7 @@ def llorch_ids(model, tokens, count):
 
 
 def jobs(work):
-    for name, directory, twin in convert_test.directories():
+    for name, directory, twin in convert_test.directories(work):
         out = pathlib.Path(work) / f"{name}.gguf"
         tool.output("convert", directory, out, *([] if name in convert_test.MXFP4 else ["--type", "F32"]))
         if twin.parent.parent == convert_test.families_test.FAMILIES:

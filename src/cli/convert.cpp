@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/format.h"
@@ -54,6 +56,17 @@ Result<GgufModel> open_directory(const ConvertArgs& args) {
   return hf_to_gguf(std::make_shared<const Checkpoint>(std::move(checkpoint)), options);
 }
 
+/// Writing over a file that is being read would lose it.
+Status refuse_source(const GgufModel& model, const std::string& out) {
+  for (const auto& file : model.source->files) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(file->path(), out, ignored)) {
+      return errorf(ErrorCode::invalid_argument, "{} is a part of the model that is to be read", out);
+    }
+  }
+  return {};
+}
+
 Status convert(const ConvertArgs& args) {
   const Recipe* recipe = args.type.empty() ? nullptr : find_recipe(args.type);
   if (recipe == nullptr && !args.type.empty()) {
@@ -61,6 +74,7 @@ Status convert(const ConvertArgs& args) {
                   args.type);
   }
   LL_ASSIGN(GgufModel model, open_directory(args));
+  LL_TRY(refuse_source(model, args.out));
   std::vector<DType> types;
   if (recipe != nullptr) {
     types = choose_types(*recipe, model.recipe_model(), model.recipe_tensors());

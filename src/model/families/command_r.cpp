@@ -15,8 +15,11 @@ Result<ModelSpec> read_cohere(const ModelSource& source) {
   return spec;
 }
 
-Status add_cohere_keys(const ModelSource& /*source*/, const ModelSpec& spec, GgufHeader& header) {
+Status add_cohere_keys(const ModelSource& source, const ModelSpec& spec, GgufHeader& header) {
   header.f32(spec.architecture + ".logit_scale", spec.logit_scale);
+  if (!source.has_key("rope.scaling.type")) {
+    header.text(spec.architecture + ".rope.scaling.type", "none");  // a model whose angles are not scaled
+  }
   return {};
 }
 
