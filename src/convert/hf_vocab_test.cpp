@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "support/json_lines.h"
 #include "support/temp_dir.h"
 #include "support/testdata.h"
 #include "tokenizer/tokenizer.h"
@@ -53,15 +53,6 @@ struct Converted {
   }
 };
 
-std::vector<json> read_lines(const std::string& path) {
-  std::vector<json> lines;
-  std::istringstream text(testing::read_file(path));
-  for (std::string line; std::getline(text, line);) {
-    lines.push_back(json::parse(line));
-  }
-  return lines;
-}
-
 /// Whether llama.cpp, asked about the same model's GGUF, gives these ids.
 bool is_llamacpps(const json& vector, const char* key, const Ids& ids) {
   return vector.contains("llamacpp") && vector["llamacpp"].contains(key) && vector["llamacpp"][key].get<Ids>() == ids;
@@ -82,7 +73,7 @@ TEST_P(ConvertedVocab, SameIds) {
   const bool is_normalized = GetParam() == "llama2";
   int n_checked = 0;
   int n_different = 0;
-  for (const json& vector : read_lines((has_vectors ? folder : folders + "gpt2") + "/vectors.jsonl")) {
+  for (const json& vector : testing::read_json_lines((has_vectors ? folder : folders + "gpt2") + "/vectors.jsonl")) {
     if (!vector.contains("text")) {
       continue;
     }

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,31 +30,75 @@ Result<Checkpoint> future_checkpoint(const GgufModel& model, const std::string& 
   return checkpoint;
 }
 
-std::vector<std::string_view> cut(std::string_view text, std::string_view separators) {
-  std::vector<std::string_view> parts;
+/// Numbers that differ by the rounding of a float are the same.
+bool is_close(double a, double b) {
+  return std::abs(a - b) <= 1e-5 * std::abs(a);
+}
+
+/// "window=8", "window=8.0" and "window=9" -> 8, 8, 9; nothing of a word without a number.
+std::optional<double> number_of(std::string_view word) {
+  const std::string_view text = word.substr(word.find('=') + 1);
+  double value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end.ec == std::errc() && end.ptr == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+bool is_same_word(const std::string& a, const std::string& b) {
+  const auto x = number_of(a);
+  const auto y = number_of(b);
+  const bool same_name = a.substr(0, a.find('=')) == b.substr(0, b.find('='));
+  return a == b || (x && y && same_name && is_close(*x, *y));
+}
+
+/// The words of a spec's text, less how it counts its layers.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(separators), text.size());
-    parts.push_back(text.substr(0, end));
+    const std::size_t end = std::min(text.find_first_of(" \n"), text.size());
+    const std::string_view word = text.substr(0, end);
+    if (!word.empty() && !word.starts_with("factors=") && !word.starts_with("kv_group=")) {
+      words.emplace_back(word.substr(0, word.find_last_not_of(":;") + 1));
+    }
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return parts;
+  return words;
 }
 
-/// Numbers that differ by the rounding of a float are the same.
-bool is_same_word(std::string_view a, std::string_view b) {
-  double x = 0;
-  double y = 0;
-  const auto is_number = [](std::string_view word, double& value) {
-    const auto end = std::from_chars(word.data(), word.data() + word.size(), value);
-    return end.ec == std::errc() && end.ptr == word.data() + word.size();
-  };
-  return a == b || (is_number(a, x) && is_number(b, y) && std::abs(x - y) <= 1e-5 * std::abs(x));
+/// The words of `a` that `b` lacks.
+std::string missing_words(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  std::string text;
+  for (const std::string& word : a) {
+    if (std::none_of(b.begin(), b.end(), [&](const std::string& other) { return is_same_word(word, other); })) {
+      text.append(text.empty() ? "" : " ").append(word);
+    }
+  }
+  return text;
 }
 
-bool is_same_line(std::string_view a, std::string_view b) {
-  const auto words_a = cut(a, " =[].");
-  const auto words_b = cut(b, " =[].");
-  return a == b || std::equal(words_a.begin(), words_a.end(), words_b.begin(), words_b.end(), is_same_word);
+bool are_same_factors(const Rope& a, const Rope& b) {
+  return std::equal(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(),
+                    [](float x, float y) { return is_close(static_cast<double>(x), static_cast<double>(y)); });
+}
+
+/// The model with layer `i` alone.
+ModelSpec one_layer(const ModelSpec& spec, std::size_t i) {
+  ModelSpec one = spec;
+  one.layers = {spec.layers[i]};
+  return one;
+}
+
+/// What a reader sees otherwise in layer `i`, and in the model around it.
+std::string difference(const ModelSpec& wanted, const ModelSpec& read, std::size_t i) {
+  const std::vector<std::string> a = words_of(to_string(one_layer(wanted, i)));
+  const std::vector<std::string> b = words_of(to_string(one_layer(read, i)));
+  const std::string lost = missing_words(a, b);
+  const std::string seen = missing_words(b, a);
+  const auto quoted = [](const std::string& words) { return words.empty() ? "nothing" : fmt::format("'{}'", words); };
+  std::string text = lost.empty() && seen.empty() ? "" : fmt::format("{} is read as {}", quoted(lost), quoted(seen));
+  if (!are_same_factors(wanted.layers[i].rope, read.layers[i].rope)) {
+    text += fmt::format("{}some factors of the rope are read as others", text.empty() ? "" : ", ");
+  }
+  return text;
 }
 
 }  // namespace
@@ -67,16 +114,15 @@ Status note_other_spec(const Family& family, GgufModel& model) {
       layer.rope.kind = RopeKind::adjacent;
     }
   }
-  const std::string wanted_text = to_string(wanted);
-  const std::string read_text = to_string(read);
-  const auto lines = cut(wanted_text, "\n");
-  const auto read_lines = cut(read_text, "\n");
-  for (std::size_t i = 0; i < std::max(lines.size(), read_lines.size()); ++i) {
-    const std::string_view a = i < lines.size() ? lines[i] : "nothing";
-    const std::string_view b = i < read_lines.size() ? read_lines[i] : "nothing";
-    if (!is_same_line(a, b)) {
-      model.notes.push_back(fmt::format("a GGUF of this architecture cannot say '{}': readers will see '{}'", a, b));
+  std::map<std::string, std::string> layers_of;  // by difference: "0, 2"
+  for (std::size_t i = 0; i < wanted.layers.size(); ++i) {
+    if (const std::string text = difference(wanted, read, i); !text.empty()) {
+      std::string& layers = layers_of[text];
+      layers.append(layers.empty() ? "" : ", ").append(std::to_string(i));
     }
+  }
+  for (const auto& [text, layers] : layers_of) {
+    model.notes.push_back(fmt::format("layers {}: a GGUF of this architecture cannot say all of it: {}", layers, text));
   }
   return {};
 }

@@ -8,7 +8,7 @@
 
 namespace llorch {
 
-/// Adds to model.notes each line of its spec that a reader of the file will see otherwise.
+/// Adds to model.notes what a reader of the file will see otherwise, and in which layers.
 Status note_other_spec(const Family& family, GgufModel& model);
 
 }  // namespace llorch

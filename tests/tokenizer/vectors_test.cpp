@@ -8,8 +8,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
+#include "support/json_lines.h"
 #include "support/testdata.h"
 #include "tokenizer/tokenizer.h"
 
@@ -39,15 +39,6 @@ Loaded load(const std::string& folder, bool gguf) {
     loaded.tokenizer = tokenizer.ok() ? std::move(tokenizer).value() : nullptr;
   }
   return loaded;
-}
-
-std::vector<json> read_lines(const std::string& path) {
-  std::vector<json> lines;
-  std::istringstream text(testing::read_file(path));
-  for (std::string line; std::getline(text, line);) {
-    lines.push_back(json::parse(line));
-  }
-  return lines;
 }
 
 std::string from_base64(const std::string& text) {
@@ -124,7 +115,7 @@ class Vectors : public ::testing::TestWithParam<std::tuple<std::string, bool>> {
 
 TEST_P(Vectors, Encode) {
   int n_checked = 0;
-  for (const json& vector : read_lines(folder_ + "/vectors.jsonl")) {
+  for (const json& vector : testing::read_json_lines(folder_ + "/vectors.jsonl")) {
     if (!vector.contains("text")) {
       const std::string bytes = from_base64(vector["bytes_b64"].get<std::string>());
       static_cast<void>(tokenizer().encode(bytes, {true, true}));
@@ -161,7 +152,7 @@ TEST_P(Vectors, Encode) {
 
 TEST_P(Vectors, Decode) {
   int n_checked = 0;
-  for (const json& vector : read_lines(folder_ + "/decode.jsonl")) {
+  for (const json& vector : testing::read_json_lines(folder_ + "/decode.jsonl")) {
     const Ids ids = vector["ids"].get<Ids>();
     std::string pieces;
     for (const std::int32_t id : ids) {
@@ -212,7 +203,7 @@ TEST_P(BothRoutes, SameIds) {
   ASSERT_NE(json_route.tokenizer, nullptr);
   ASSERT_NE(gguf_route.tokenizer, nullptr);
   int n_different = 0;
-  for (const json& vector : read_lines(folders + "gpt2/vectors.jsonl")) {
+  for (const json& vector : testing::read_json_lines(folders + "gpt2/vectors.jsonl")) {
     if (!vector.contains("text")) {
       continue;
     }
