@@ -102,6 +102,9 @@ Status quantize(const QuantizeArgs& args) {
   }
   LL_TRY(refuse_same_file(args));
   LL_ASSIGN(GgufModel model, open_gguf_model(args.in));
+  for (const std::string& text : model.notes) {
+    note(text);
+  }
   Importance importance;
   if (!args.imatrix.empty()) {
     LL_ASSIGN(importance, read_importance(args.imatrix));
