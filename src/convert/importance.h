@@ -12,7 +12,7 @@
 
 namespace llorch {
 
-/// Mean squares of the inputs of matrices.
+/// Mean squares of the inputs of matrices, as shares of each matrix's (or expert's) mean: never 0.
 struct Importance {
   /// Tensor -> [cols], or [n_experts * cols] of stacked experts.
   std::map<std::string, std::vector<float>, std::less<>> of;

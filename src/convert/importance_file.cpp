@@ -34,8 +34,22 @@ Result<std::vector<float>> floats_of(const Tensor& tensor) {
   return values;
 }
 
-/// Means of squares; all 1 where nothing was counted.
-Result<std::vector<float>> means(const Tensor& sums, const Tensor& counts) {
+/// Divides by the mean, with a floor: a channel that was silent may speak when the model is used, and the sums of the
+/// search must neither vanish nor overflow. All 1 where the mean is 0.
+void normalise(std::span<float> values) {
+  constexpr double kFloor = 1e-4;
+  double sum = 0;
+  for (const float value : values) {
+    sum += static_cast<double>(value);
+  }
+  const double mean = sum / static_cast<double>(values.size());
+  for (float& value : values) {
+    value = mean > 0 ? static_cast<float>(std::max(static_cast<double>(value) / mean, kFloor)) : 1.0F;
+  }
+}
+
+/// Sums of squares, each part as shares of its mean; what was never counted has equal shares.
+Result<std::vector<float>> shares(const Tensor& sums, const Tensor& counts) {
   LL_ASSIGN(std::vector<float> values, floats_of(sums));
   LL_ASSIGN(const std::vector<float> n, floats_of(counts));
   if (n.empty() || values.size() % n.size() != 0) {
@@ -43,8 +57,8 @@ Result<std::vector<float>> means(const Tensor& sums, const Tensor& counts) {
                   sums.name, shape_text(sums.shape), counts.name, shape_text(counts.shape));
   }
   const std::size_t cols = values.size() / n.size();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = n[i / cols] > 0 ? values[i] / n[i / cols] : 1.0F;
+  for (std::size_t part = 0; part < n.size(); ++part) {
+    normalise(std::span(values).subspan(part * cols, cols));
   }
   return values;
 }
@@ -71,7 +85,7 @@ Result<Importance> read_importance(const std::string& path) {
     if (counts == nullptr) {
       return errorf(ErrorCode::model_file, "{}: tensor {}{} is missing", path, matrix, kCounts);
     }
-    LL_ASSIGN(importance.of[matrix], means(sums, *counts));
+    LL_ASSIGN(importance.of[matrix], shares(sums, *counts));
   }
   if (importance.of.empty()) {
     return errorf(ErrorCode::model_file, "{}: no importance matrix: it has no tensor named *{}", path, kSums);

@@ -18,7 +18,7 @@ struct ImportanceSums {
 };
 
 /// Refuses what is no importance matrix, and sums that are NaN, infinite or negative. An expert that no token went to
-/// counts all its channels the same.
+/// counts all its channels the same; a channel that nothing went through counts a little.
 Result<Importance> read_importance(const std::string& path);
 
 struct ImportanceRun {

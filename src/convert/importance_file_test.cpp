@@ -34,14 +34,14 @@ void expect_refused(const testing::GgufWriter& file, const std::vector<std::stri
 TEST(ImportanceFile, RoundTrip) {
   const testing::TempDir folder;
   ImportanceRun run{.dataset = "corpus.txt", .n_chunks = 2, .chunk_tokens = 128};
-  run.sums["blk.0.attn_q.weight"] = {.squares = {2, 4, 8}, .counts = {2}};
-  run.sums["blk.0.ffn_up_exps.weight"] = {.squares = {1, 2, 0, 0}, .counts = {4, 0}};
+  run.sums["blk.0.attn_q.weight"] = {.squares = {0, 2, 8}, .counts = {2}};
+  run.sums["blk.0.ffn_up_exps.weight"] = {.squares = {1, 3, 0, 0}, .counts = {4, 0}};
   ASSERT_TRUE(write_importance(run, folder / "i.gguf").ok());
   const auto importance = read_importance(folder / "i.gguf");
   ASSERT_TRUE(importance.ok()) << importance.error().message;
-  EXPECT_EQ(*importance->find("blk.0.attn_q.weight"), (std::vector<float>{1, 2, 4}));
+  EXPECT_EQ(*importance->find("blk.0.attn_q.weight"), (std::vector<float>{1e-4F, 0.6F, 2.4F}));
   // No token went to the second expert: all its channels count the same.
-  EXPECT_EQ(*importance->find("blk.0.ffn_up_exps.weight"), (std::vector<float>{0.25F, 0.5F, 1, 1}));
+  EXPECT_EQ(*importance->find("blk.0.ffn_up_exps.weight"), (std::vector<float>{0.5F, 1.5F, 1, 1}));
   EXPECT_EQ(importance->find("blk.1.attn_q.weight"), nullptr);
 }
 

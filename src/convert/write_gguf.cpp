@@ -188,7 +188,7 @@ Status check_gguf(const GgufModel& model, std::span<const DType> types, const Wr
     }
     const Format& to = format_of(types[i]);
     if (find_search(types[i]) == nullptr) {
-      return errorf(ErrorCode::invalid_argument, "tensor {}: llorch does not make {}", tensor.name, to.name);
+      return errorf(ErrorCode::invalid_argument, "tensor {}: quantize does not write {}", tensor.name, to.name);
     }
     if (tensor.shape.back() % to.block_len != 0) {
       return errorf(ErrorCode::invalid_argument, "tensor {}: rows of {} weights are no whole blocks of {}", tensor.name,

@@ -23,7 +23,7 @@ struct WriteOptions {
 /// The bytes that the file will have.
 std::uint64_t gguf_file_bytes(const GgufModel& model, std::span<const DType> types);
 
-/// What write_gguf refuses before it writes anything: formats that llorch does not make, weights that were quantised
+/// What write_gguf refuses before it writes anything: formats that have no search, weights that were quantised
 /// before, an importance of another size.
 Status check_gguf(const GgufModel& model, std::span<const DType> types, const WriteOptions& options);
 

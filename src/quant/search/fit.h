@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/block.h"
+
 namespace llorch::search {
 
-/// The integer nearest to x (ties to even) in [low, high]; x is finite and below 2^22.
+/// The integer nearest to x (ties to even) in [low, high]. NaN stays NaN: a candidate that has one is dropped by its
+/// error, which is NaN too.
 inline float round_in(float x, float low, float high) {
   constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it leaves no room for a fraction
   return std::min(std::max((x + kMagic) - kMagic, low), high);
@@ -24,16 +27,6 @@ float sum(Value value) {
     }
   }
   return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
-}
-
-/// The value of the largest magnitude, with its sign.
-template <int N>
-float extreme(const float* x) {
-  float best = 0;
-  for (int i = 0; i < N; ++i) {
-    best = std::fabs(x[i]) > std::fabs(best) ? x[i] : best;
-  }
-  return best;
 }
 
 /// The scale s that brings s * q nearest to x, by weights w; 0 when all q are 0.

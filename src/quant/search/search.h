@@ -11,17 +11,17 @@
 namespace llorch {
 
 /// A row of weights to be encoded. The error of weight i is importance[i] * (weight - decoded)^2; nullptr: all count
-/// the same. Both are finite, and importance is not negative.
+/// the same. Weights are finite; importance is between 1e-6 and 1e6.
 struct SearchRow {
   const float* weights;     // [n]
   const float* importance;  // [n] or nullptr
   std::int64_t n;           // whole blocks
 };
 
-/// Writes the row's blocks.
+/// Writes the row's blocks. Weights beyond the format's range give scales that are not finite.
 using Search = void (*)(const SearchRow& row, std::byte* blocks);
 
-/// nullptr when llorch does not make this format.
+/// nullptr: `llorch quantize` does not write this format.
 Search find_search(DType type);
 
 }  // namespace llorch

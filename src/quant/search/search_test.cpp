@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
@@ -80,11 +81,20 @@ TEST_P(EverySearch, EqualWeightsAreNearlyKept) {
   }
 }
 
-TEST_P(EverySearch, AnyMagnitudeStaysFinite) {
-  for (const float scale : {1e-38F, 1e-20F, 1e-7F, 1.0F, 1e4F}) {
-    for (const float got : searched(random_row(3, scale))) {
-      ASSERT_TRUE(std::isfinite(got)) << scale;
+/// However small or large: near, or so far beyond f16 that the scale itself says so.
+TEST_P(EverySearch, AnyMagnitudeIsNearOrNotFinite) {
+  for (const float scale : {1e-4F, 1.0F, 100.0F, 1e4F, 1e5F, 1e7F, 1e9F, 1e20F}) {
+    const std::vector<float> x = random_row(3, scale);
+    const std::vector<float> got = searched(x);
+    if (std::all_of(got.begin(), got.end(), [](float value) { return std::isfinite(value); })) {
+      EXPECT_LT(error_of(x, got), 0.05 * error_of(x, std::vector<float>(kCols, 0.0F))) << scale;
+    } else {
+      EXPECT_GT(scale, 9e3F);
     }
+  }
+  for (const float scale : {1e-38F, 1e-20F, 1e-9F}) {  // may vanish, never grow
+    const std::vector<float> x = random_row(3, scale);
+    EXPECT_LE(error_of(x, searched(x)), 1.5 * error_of(x, std::vector<float>(kCols, 0.0F)) + 1e-30) << scale;
   }
 }
 
@@ -106,18 +116,22 @@ TEST_P(EverySearch, FollowsTheImportance) {
   }
   double with = 0;
   double without = 0;
-  for (unsigned seed = 1; seed <= 10; ++seed) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
     const std::vector<float> x = random_row(seed);
     with += error_of(x, searched(x, importance.data()), importance.data());
     without += error_of(x, searched(x), importance.data());
   }
-  EXPECT_LE(with, without * 1.0000001);
+  const bool chooses = format().block_len > 1 && GetParam() != DType::mxfp4;  // its scales are powers of two
+  EXPECT_LE(with, without * (chooses ? 0.95 : 1.0000001));
 }
 
-TEST_P(EverySearch, ImportanceOfZeroIsNoTrap) {
-  const std::vector<float> importance(kCols, 0.0F);
-  for (const float got : searched(random_row(4), importance.data())) {
-    ASSERT_TRUE(std::isfinite(got));
+TEST_P(EverySearch, UnimportantGroupsAreStillEncoded) {
+  std::vector<float> importance(kCols, 1.0F);
+  std::fill(importance.begin() + 32, importance.begin() + 64, 1e-4F);
+  for (const std::vector<float>& weights :
+       {importance, std::vector<float>(kCols, 1e-6F), std::vector<float>(kCols, 1e6F)}) {
+    const std::vector<float> x = random_row(4);
+    EXPECT_LE(error_of(x, searched(x, weights.data())), 1.05 * error_of(x, rounded(x)));
   }
 }
 

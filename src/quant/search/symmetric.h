@@ -1,6 +1,8 @@
 // Groups of weights without a min: weight = scale * q, q whole numbers from low to high.
 #pragma once
 
+#include <limits>
+
 #include "quant/half.h"
 #include "quant/search/fit.h"
 
@@ -22,15 +24,15 @@ void round_symmetric(const float* x, float inverse_scale, Levels levels, float* 
 template <int N>
 float search_scale(const float* x, const float* w, Levels levels) {
   constexpr int kSteps = 9;  // to either side
-  const float top = extreme<N>(x);
+  const float top = extreme(x, N);
   if (top == 0) {
     return 0;
   }
-  float best = 0;
-  float best_error = error_of<N>(x, w, x, 0);
+  float best = top / levels.low;
+  float best_error = std::numeric_limits<float>::infinity();
   float q[N];
   for (int step = -kSteps; step <= kSteps; ++step) {
-    round_symmetric<N>(x, (levels.low - 0.1F * static_cast<float>(step)) / top, levels, q);
+    round_symmetric<N>(x, (levels.low - 0.1F * static_cast<float>(step)) * inverse(top), levels, q);
     const float scale = fit_scale<N>(x, w, q);
     const float error = error_of<N>(x, w, q, scale);
     if (error < best_error) {
