@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """Compares llorch's quantizer with llama.cpp's on one file: the format of every tensor, and the error that is left.
 
-usage: quantizer.py MODEL.gguf --type Q4_K_M --llorch build/release/bin/llorch [--lib DIR] [--keep DIR]
+usage: quantizer.py MODEL.gguf --type Q4_K_M --llorch build/release/bin/llorch --lib DIR [--keep DIR]
 
-MODEL holds F32, F16 or BF16. --lib: the folder with libllama and libggml-base of the npm package node-llama-cpp
-(node_modules/@node-llama-cpp/linux-x64/bins/linux-x64); without it only llorch's errors are printed, beside those of plain
-rounding where numpy can do it. The error is the sum of squares of (weight - decoded weight) over the sum of squares of
+MODEL holds F32, F16 or BF16. DIR has libllama and libggml-base of the npm package node-llama-cpp
+(bench/peer/node_modules/@node-llama-cpp/linux-x64/bins/linux-x64 after `npm ci` there). The error is the sum of squares of (weight - decoded weight) over the sum of squares of
 the weights; both files are decoded by libggml, which is llorch's judge here. Needs numpy (Debian: python3-numpy)."""
 import argparse
 import collections
@@ -88,6 +87,8 @@ def load_libraries(folder):
     newest = {name: sorted(glob.glob(os.path.join(folder, f"{name}*.so*")))[-1:] for name in
               ("libggml-base", "libggml.v", "libllama.v")}
     paths = [path for found in newest.values() for path in found]
+    if len(paths) != len(newest):
+        sys.exit(f"quantizer.py: {folder} lacks one of {', '.join(newest)}")
     libraries = [ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL) for path in paths]
     ggml, llama = libraries[0], libraries[-1]
     ggml.ggml_row_size.restype = ctypes.c_size_t

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/format.h"
@@ -23,24 +24,61 @@ std::string temporary_name(const std::string& path, int attempt) {
   return attempt == 0 ? name : fmt::format("{}-{}", name, attempt);
 }
 
-}  // namespace
-
-Result<AtomicFile> AtomicFile::create(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
-    return errorf(ErrorCode::io, "{}: cannot be written: not a regular file", path);
-  }
+/// Calls make(NAME), which fails with EEXIST where the name is taken, until a name is free; empty, with errno set, when
+/// that cannot be.
+template <class Make>
+std::string with_free_name(const std::string& path, Make make) {
   for (int attempt = 0; attempt < kMaxNames; ++attempt) {
-    std::string temporary = temporary_name(path, attempt);
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) {
-      return AtomicFile(path, std::move(temporary), fd);
+    std::string name = temporary_name(path, attempt);
+    if (make(name.c_str()) >= 0) {
+      return name;
     }
     if (errno != EEXIST) {
       break;
     }
   }
-  return errorf(ErrorCode::io, "{}: cannot be written: {}", path, std::strerror(errno));
+  return "";
+}
+
+std::string folder_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+Error refuse(const std::string& path, const char* why) {
+  return errorf(ErrorCode::io, "{}: cannot be written: {}", path, why);
+}
+
+/// Where a symbolic link leads; any other path as it is.
+std::string followed(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) {
+    return path;
+  }
+  const auto target = std::filesystem::canonical(path, error);
+  return error ? path : target.string();
+}
+
+}  // namespace
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return refuse(path, "not a regular file");
+  }
+  const std::string target = followed(path);
+  // A file without a name goes with its process, whatever ends that.
+  const int unnamed = ::open(folder_of(target).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  if (unnamed >= 0) {
+    return AtomicFile(target, "", unnamed);
+  }
+  int fd = -1;
+  std::string temporary = with_free_name(
+      target, [&fd](const char* name) { return fd = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
+  if (fd < 0) {
+    return refuse(path, std::strerror(errno));
+  }
+  return AtomicFile(target, std::move(temporary), fd);
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
@@ -79,17 +117,41 @@ Status AtomicFile::write(std::string_view text) {
 
 Status AtomicFile::commit() {
   LL_CHECK(file_.get() >= 0, "commit() after commit()");
-  if (::fsync(file_.get()) != 0 || ::close(file_.release()) != 0) {
+  if (::fsync(file_.get()) != 0) {
+    return error("cannot be brought to the disk");
+  }
+  if (temporary_.empty()) {
+    const std::string unnamed = fmt::format("/proc/self/fd/{}", file_.get());
+    temporary_ = with_free_name(path_, [&unnamed](const char* name) {
+      return ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+    });
+    if (temporary_.empty()) {
+      return error("cannot be given a name");
+    }
+  }
+  if (::close(file_.release()) != 0) {
     return error("cannot be brought to the disk");
   }
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
     return error("cannot be renamed to");
   }
   temporary_.clear();
-  const std::string parent = std::filesystem::path(path_).parent_path().string();
-  const Descriptor directory(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor directory(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0 || ::fsync(directory.get()) != 0) {
     return error("its directory cannot be brought to the disk");
+  }
+  return {};
+}
+
+Status check_free_space(const std::string& path, std::int64_t bytes) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(folder_of(path), error);
+  if (error) {
+    return refuse(path, error.message().c_str());
+  }
+  if (space.available < static_cast<std::uintmax_t>(bytes)) {
+    return errorf(ErrorCode::io, "{}: would take {} bytes, but its file system has {} left", path, bytes,
+                  space.available);
   }
   return {};
 }

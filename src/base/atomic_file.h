@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,13 +13,14 @@
 
 namespace llorch {
 
-/// Writes a temporary file beside `path` and gives it that name at commit(). Until then `path` is what it was; without
-/// a commit() the temporary file goes with the object. A process that is killed leaves it behind (PATH.tmp-PID), and
-/// `path` as it was. One thread at a time. Every error is ErrorCode::io and names `path` and the system's reason.
+/// Writes a file without a name in the folder of `path` and gives it that name at commit(). Until then `path` is what
+/// it was, and without a commit() nothing is left, also of a process that is killed. File systems that know no files
+/// without names get a temporary one, PATH.tmp-PID, which a killed process leaves behind. One thread at a time. Every
+/// error is ErrorCode::io and names `path` and the system's reason.
 class AtomicFile {
  public:
-  /// Refuses a `path` that is there and is no regular file: a directory, a device, a pipe. A symbolic link is replaced,
-  /// not followed.
+  /// Refuses a `path` that is there and is no regular file: a directory, a device, a pipe. Of a symbolic link the file
+  /// to which it leads is replaced.
   static Result<AtomicFile> create(const std::string& path);
   ~AtomicFile();
   AtomicFile(AtomicFile&& other) noexcept;
@@ -38,8 +40,11 @@ class AtomicFile {
   Error error(std::string_view what) const;
 
   std::string path_;
-  std::string temporary_;  // empty: renamed, or another object's by now
+  std::string temporary_;  // empty: the file has no name, or its own, or is another object's by now
   Descriptor file_;
 };
+
+/// ErrorCode::io when the file system of `path` has less than `bytes` left.
+Status check_free_space(const std::string& path, std::int64_t bytes);
 
 }  // namespace llorch

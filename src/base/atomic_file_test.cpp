@@ -52,7 +52,6 @@ TEST(AtomicFile, LeavesNothingWithoutCommit) {
     auto file = AtomicFile::create(folder / "model.json");
     ASSERT_TRUE(file.ok());
     EXPECT_TRUE(file->write("text").ok());
-    EXPECT_EQ(names_in(folder), std::vector<std::string>{"model.json.tmp-" + std::to_string(::getpid())});
   }
   EXPECT_TRUE(names_in(folder).empty());
 }
@@ -125,6 +124,26 @@ TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
   });
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(read_file(path), "old");
+}
+
+TEST(AtomicFile, ALinkStaysAndItsFileIsReplaced) {
+  const TempDir folder;
+  write_file(folder / "a", "old");
+  std::filesystem::create_symlink("a", folder / "link");
+  auto file = AtomicFile::create(folder / "link");
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(file->write("new").ok() && file->commit().ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(read_file(folder / "a"), "new");
+}
+
+TEST(AtomicFile, KnowsWhenTheDiskIsTooSmall) {
+  const TempDir folder;
+  EXPECT_TRUE(check_free_space(folder / "a", 1).ok());
+  const Status status = check_free_space(folder / "a", std::int64_t{1} << 60);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::io);
+  EXPECT_FALSE(check_free_space(folder / "none/a", 1).ok());
 }
 
 }  // namespace

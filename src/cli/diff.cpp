@@ -205,7 +205,8 @@ Verb add_diff(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
       "diff", "Runs two models of one shape, or one model twice, and names the first step that differs");
   app->add_option("A", args->model_a, "model file, directory, or builtin:haiku")->required();
-  app->add_option("B", args->model_b, "the other model (default: A again, for another device or other activations)");
+  app->add_option("B", args->model_b, "the other model (default: A again, for another device or other activations)")
+      ->check(not_empty());
   args->tokens_given = app->add_option("--tokens", args->tokens, "exactly these token ids: 1,2,3 (no BOS is added)");
   app->add_option("--prompt", args->prompt, "text that is run, at most 512 tokens")
       ->excludes(args->tokens_given)

@@ -9,10 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/format.h"
 #include "cli/direct.h"
 #include "cli/input_sums.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "convert/importance_file.h"
 #include "server/progress_bar.h"
 
@@ -20,10 +22,11 @@ namespace llorch::cli {
 namespace {
 
 constexpr int kBatch = 256;
+constexpr int kDefaultChunk = 512;
 
 struct ImatrixArgs {
   std::string model, file, out;
-  int chunk = 512;
+  int chunk = 0;  // 0: kDefaultChunk, or the context when it is smaller
   int n_chunks = 0;
   DeviceArgs device;
 };
@@ -42,10 +45,14 @@ Result<std::vector<std::int32_t>> read_ids(const LoadedModel& model, const std::
   return ids;
 }
 
+int chunk_of(const ImatrixArgs& args, const LoadedModel& model) {
+  return args.chunk > 0 ? args.chunk : std::min(kDefaultChunk, model.context);
+}
+
 /// Chunk after chunk, each from an empty KV cache; the last may be shorter.
 Result<std::uint32_t> observe(LoadedModel& model, std::span<const std::int32_t> ids, const ImatrixArgs& args,
                               StepObserver& observer) {
-  const auto chunk = static_cast<std::size_t>(std::min(args.chunk, model.context));
+  const auto chunk = static_cast<std::size_t>(chunk_of(args, model));
   const std::size_t all = (ids.size() + chunk - 1) / chunk;
   const std::size_t n = args.n_chunks > 0 ? std::min<std::size_t>(all, static_cast<std::size_t>(args.n_chunks)) : all;
   DirectSequence sequence(*model.backend, model.kv, model.context);
@@ -69,13 +76,19 @@ Status imatrix(const ImatrixArgs& args) {
   LoadOptions options;
   options.max_batch_tokens = kBatch;
   LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
+  LL_TRY(refuse_input(args.out, *model.files.checkpoint, {args.file}));
+  if (args.chunk > model.context) {
+    return errorf(ErrorCode::invalid_argument, "--chunk: {} tokens, but the context holds {}", args.chunk,
+                  model.context);
+  }
   LL_ASSIGN(const std::vector<std::int32_t> ids, read_ids(model, args.file));
+  LL_ASSIGN(AtomicFile file, AtomicFile::create(args.out));  // before the work
   InputSums inputs(model.plan);
   ImportanceRun run{.dataset = std::filesystem::path(args.file).filename(),
-                    .chunk_tokens = static_cast<std::uint32_t>(std::min(args.chunk, model.context))};
+                    .chunk_tokens = static_cast<std::uint32_t>(chunk_of(args, model))};
   LL_ASSIGN(run.n_chunks, observe(model, ids, args, inputs));
   run.sums = inputs.sums();
-  LL_TRY(write_importance(run, args.out));
+  LL_TRY(write_importance(run, file));
   fmt::print("{}: {} matrices, {} chunks of up to {} tokens\n", args.out, run.sums.size(), run.n_chunks,
              run.chunk_tokens);
   return {};
@@ -87,11 +100,14 @@ Verb add_imatrix(CLI::App& root) {
   auto args = std::make_shared<ImatrixArgs>();
   CLI::App* app = root.add_subcommand("imatrix", "Measures which inputs of a model's matrices matter, for quantize");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
-  app->add_option("--file", args->file, "a text like those that the model will see, UTF-8")->required();
-  app->add_option("--out", args->out, "GGUF file to write")->required();
-  app->add_option("--chunk", args->chunk, "tokens of a chunk; each starts from an empty KV cache")
-      ->check(whole_in(2, 1 << 24))
-      ->capture_default_str();
+  app->add_option("--file", args->file, "a text like those that the model will see, UTF-8")
+      ->required()
+      ->check(not_empty());
+  app->add_option("--out", args->out, "GGUF file to write")->required()->check(not_empty());
+  app->add_option("--chunk", args->chunk,
+                  "tokens of a chunk, which starts from an empty KV cache (default: 512, or the context when it is "
+                  "smaller)")
+      ->check(whole_in(2, 1 << 24));
   app->add_option("--chunks", args->n_chunks, "chunks at most; 0: the whole text")
       ->check(whole_in(0, INT32_MAX))
       ->capture_default_str();

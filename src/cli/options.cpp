@@ -63,6 +63,10 @@ CLI::Validator whole_in(std::uint64_t low, std::uint64_t high) {
   return CLI::Validator(check_number, fmt::format("{} to {}", low, high), "whole_in");
 }
 
+CLI::Validator not_empty() {
+  return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
+}
+
 void add_device_options(CLI::App& app, DeviceArgs& args) {
   app.add_option("--device", args.device,
                  "ref, cpu (the best this processor has), cpu:avx2, cpu:avx512, blas, cuda:N; see `llorch devices`")

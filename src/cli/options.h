@@ -51,6 +51,9 @@ CLI::Validator number_in(double low, double high);
 /// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals.
 CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 
+/// Refuses "", which an unset shell variable leaves.
+CLI::Validator not_empty();
+
 /// --device, --threads, --context, --activations.
 struct DeviceArgs {
   std::string device = "cpu";

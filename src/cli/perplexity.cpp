@@ -11,11 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/format.h"
 #include "base/json.h"
 #include "cli/divergence.h"
 #include "cli/likelihood.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/perplexity_report.h"
 #include "cli/saved_run.h"
 #include "cli/scoring.h"
@@ -174,6 +176,7 @@ Status perplexity(const PerplexityArgs& args) {
   options.max_batch_tokens = kScoringBatch;
   options.max_outputs = kScoringRows;
   LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
+  LL_TRY(refuse_input(args.save, *model.files.checkpoint, {args.file, args.against}));
   LL_ASSIGN(const int window, choose_window(args, model.context));
   LL_ASSIGN(const TextTokens text, read_text(*model.tokenizer, *content, args, model.plan.spec.vocab));
   std::vector<Window> windows = cut_windows(text.ids.size(), static_cast<std::size_t>(window));
@@ -212,7 +215,7 @@ Verb add_perplexity(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
       "perplexity", "Measures how well a model foretells a text, and how far it is from an earlier run");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
-  app->add_option("--file", args->file, "the text, UTF-8")->required();
+  app->add_option("--file", args->file, "the text, UTF-8")->required()->check(not_empty());
   app->add_flag("--special", args->special,
                 "the text's markers of control tokens (<|user|>) are tokens, not plain text");
   app->add_option("--window", args->window,
@@ -222,8 +225,9 @@ Verb add_perplexity(CLI::App& root) {
       ->check(whole_in(0, INT32_MAX))
       ->capture_default_str();
   app->add_option("--save", args->save,
-                  "writes all log-probabilities to this file: 4 bytes x vocabulary for each scored token");
-  app->add_option("--against", args->against, "compares with what --save wrote of the same text");
+                  "writes all log-probabilities to this file: 4 bytes x vocabulary for each scored token")
+      ->check(not_empty());
+  app->add_option("--against", args->against, "compares with what --save wrote of the same text")->check(not_empty());
   app->add_flag("--json", args->json, "one JSON object");
   add_device_options(*app, args->device);
   return {app, [args] { return finish(perplexity(*args)); }};

@@ -17,7 +17,7 @@ std::string how_scored(const PerplexityReport& report) {
   if (!report.whole_windows) {
     return fmt::format("the text fills no window of {} tokens: all but its first token are scored", report.window);
   }
-  return fmt::format("{} of {} tokens, the second half of each is scored; {} tokens behind them are not used",
+  return fmt::format("{} windows of {} tokens, the second half of each is scored; {} tokens behind them are not used",
                      report.n_windows, report.window, report.unused_tokens);
 }
 

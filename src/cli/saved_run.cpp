@@ -97,23 +97,6 @@ std::int64_t saved_run_bytes(const SavedRunHeader& header) {
          header.n_positions * static_cast<std::int64_t>(row_bytes(static_cast<std::uint64_t>(header.vocab)));
 }
 
-Status check_free_space(const std::string& path, std::int64_t bytes) {
-  std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (folder.empty()) {
-    folder = ".";
-  }
-  std::error_code error;
-  const std::filesystem::space_info space = std::filesystem::space(folder, error);
-  if (error) {
-    return errorf(ErrorCode::io, "cannot write '{}': {}", path, error.message());
-  }
-  if (space.available < static_cast<std::uintmax_t>(bytes)) {
-    return errorf(ErrorCode::io, "'{}' would take {} bytes, but its file system has {} left", path, bytes,
-                  space.available);
-  }
-  return {};
-}
-
 Status check_comparable(const SavedRunHeader& saved, const SavedRunHeader& run, const std::string& path) {
   const auto differ = [&path](std::string_view what, auto there, auto here) {
     return unlike(path, fmt::format("{} {} there and {} here", what, there, here));

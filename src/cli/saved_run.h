@@ -34,9 +34,6 @@ struct SavedRunHeader {
 /// The size of the whole file.
 std::int64_t saved_run_bytes(const SavedRunHeader& header);
 
-/// What the file system of `path` has left for such a file; an error names it when that is too little (ErrorCode::io).
-Status check_free_space(const std::string& path, std::int64_t bytes);
-
 /// An error that names the first thing in which `saved`, from the file `path`, is of another text, vocabulary or
 /// window than `run` (ErrorCode::invalid_argument).
 Status check_comparable(const SavedRunHeader& saved, const SavedRunHeader& run, const std::string& path);

@@ -30,7 +30,7 @@ std::vector<const Tensor*> in_file_order(const Checkpoint& checkpoint) {
 
 RecipeModel GgufModel::recipe_model() const {
   const LayerSpec& layer = spec.layers.back();  // dense layers come first
-  return {.architecture = spec.architecture,
+  return {.lighter_mix = lighter_mix,
           .n_layers = static_cast<int>(spec.layers.size()),
           .n_experts = layer.moe.n_experts,
           .heads_per_kv = layer.n_heads / std::max(1, layer.n_kv_heads),
@@ -49,6 +49,7 @@ Result<GgufModel> gguf_to_gguf(std::shared_ptr<const Checkpoint> source) {
   GgufModel model;
   LL_ASSIGN(const Family* family, find_family(*source));
   LL_ASSIGN(model.spec, make_spec(ModelSource(*source, family->names, 0)));
+  model.lighter_mix = family->gguf.lighter_mix;
   LL_ASSIGN(auto keys, gguf_keys(source->files.front()->bytes(), source->path));
   for (GgufKey& key : keys) {
     if (!is_about_the_file(key.name)) {

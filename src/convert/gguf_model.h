@@ -30,6 +30,7 @@ struct GgufModel {
   GgufHeader header;                         // keys only
   std::vector<GgufTensor> tensors;           // in the order of the new file
   ModelSpec spec;
+  bool lighter_mix = false;        // see RecipeModel
   bool has_output = true;          // false: the embedding is the output matrix too
   std::vector<std::string> notes;  // what the file cannot say as the source does, a sentence each
 

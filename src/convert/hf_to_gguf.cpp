@@ -137,6 +137,7 @@ Result<GgufModel> hf_to_gguf(std::shared_ptr<const Checkpoint> source, const HfO
   GgufModel gguf;
   gguf.source = source;
   gguf.has_output = names.has("output.weight");
+  gguf.lighter_mix = family->gguf.lighter_mix;
   LL_TRY(add_weights(model, plan, gguf));
   LL_TRY(add_rope_tensors(*model, gguf));
   LL_TRY(add_gguf_keys(names, *family, spec, gguf.header));

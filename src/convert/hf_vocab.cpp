@@ -223,6 +223,10 @@ Status VocabWriter::write_spm(const JsonNode& root) {
   if (!byte_fallback) {
     return unsupported(model, "BPE over characters without byte_fallback");
   }
+  if (!options_.pre.empty()) {
+    return Error{ErrorCode::invalid_argument,
+                 "--pre: has no effect on a tokenizer whose words are not cut by a pattern"};
+  }
   using Step = std::string_view;
   LL_TRY(for_each_step(root.get("normalizer"), "normalizers",
                        [&](const JsonNode& node, Step type) { return read_space_step(node, type); }));

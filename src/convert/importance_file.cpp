@@ -6,7 +6,6 @@
 #include <span>
 #include <string_view>
 
-#include "base/atomic_file.h"
 #include "base/format.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/gguf_header.h"
@@ -93,7 +92,7 @@ Result<Importance> read_importance(const std::string& path) {
   return importance;
 }
 
-Status write_importance(const ImportanceRun& run, const std::string& path) {
+Status write_importance(const ImportanceRun& run, AtomicFile& file) {
   GgufHeader header;
   header.text("general.type", "imatrix");
   header.u32("imatrix.chunk_count", run.n_chunks);
@@ -109,7 +108,6 @@ Status write_importance(const ImportanceRun& run, const std::string& path) {
     header.tensor(name + std::string(kCounts), DType::f32, {parts, 1});
     append(data, sums.counts);
   }
-  LL_ASSIGN(AtomicFile file, AtomicFile::create(path));
   const std::string head = header.bytes();
   LL_TRY(file.write(std::as_bytes(std::span(head))));
   LL_TRY(file.write(std::as_bytes(std::span(data))));

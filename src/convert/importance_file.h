@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/result.h"
 #include "convert/importance.h"
 
@@ -27,6 +28,7 @@ struct ImportanceRun {
   std::uint32_t n_chunks = 0;
   std::uint32_t chunk_tokens = 0;
 };
-Status write_importance(const ImportanceRun& run, const std::string& path);
+/// Writes and commits `file`.
+Status write_importance(const ImportanceRun& run, AtomicFile& file);
 
 }  // namespace llorch

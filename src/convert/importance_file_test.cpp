@@ -36,7 +36,9 @@ TEST(ImportanceFile, RoundTrip) {
   ImportanceRun run{.dataset = "corpus.txt", .n_chunks = 2, .chunk_tokens = 128};
   run.sums["blk.0.attn_q.weight"] = {.squares = {0, 2, 8}, .counts = {2}};
   run.sums["blk.0.ffn_up_exps.weight"] = {.squares = {1, 3, 0, 0}, .counts = {4, 0}};
-  ASSERT_TRUE(write_importance(run, folder / "i.gguf").ok());
+  auto file = AtomicFile::create(folder / "i.gguf");
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(write_importance(run, *file).ok());
   const auto importance = read_importance(folder / "i.gguf");
   ASSERT_TRUE(importance.ok()) << importance.error().message;
   EXPECT_EQ(*importance->find("blk.0.attn_q.weight"), (std::vector<float>{1e-4F, 0.6F, 2.4F}));

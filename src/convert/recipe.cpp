@@ -19,7 +19,8 @@ constexpr Recipe kRecipes[] = {
     {"Q4_K_M", DType::q4_k, 15, "4.8 bits: Q4_K, and Q6_K where it matters most"},
     {"Q4_0", DType::q4_0, 2, "4.5 bits: the simplest format of 4 bits"},
     {"IQ4_XS", DType::iq4_xs, 30, "4.3 bits: not evenly spaced levels"},
-    {"MXFP4", DType::mxfp4, 38, "4.25 bits: experts in MXFP4 and all else in Q8_0; without experts all in MXFP4"},
+    {"MXFP4", DType::mxfp4, 38,
+     "4.25 bits: experts in MXFP4, all else in Q8_0; without experts all but embedding and output"},
 };
 
 enum class Role { plain, output, embedding, attn_v, attn_k, attn_output, ffn_down };
@@ -87,15 +88,14 @@ class Chooser {
       type = mxfp4(tensor, role);
     } else if (role == Role::output) {
       const bool fits = tensor.shape.back() % format_of(type).block_len == 0;
-      type = model_.architecture == "falcon" || !fits ? DType::q8_0 : type == DType::q8_0 ? type : DType::q6_k;
+      type = model_.lighter_mix || !fits ? DType::q8_0 : type == DType::q8_0 ? type : DType::q6_k;
     } else if (role == Role::attn_v) {
       type = attn_v(type);
     } else if (role == Role::attn_k && model_.n_experts == 8) {
       type = DType::q8_0;
     } else if (role == Role::ffn_down) {
       type = ffn_down(type, layer_of(tensor.name, 0));
-    } else if (role == Role::attn_output && model_.architecture != "falcon" && model_.n_experts == 8 &&
-               (type == DType::q4_k || type == DType::iq4_xs)) {
+    } else if (role == Role::attn_output && model_.n_experts == 8 && (type == DType::q4_k || type == DType::iq4_xs)) {
       type = DType::q5_k;
     }
     return fitting(type, tensor.shape.back());
@@ -121,11 +121,11 @@ class Chooser {
     return model_.n_experts == 8 ? DType::q8_0 : type;
   }
 
-  bool is_70b() const { return model_.architecture == "llama" && model_.n_layers == 80 && model_.heads_per_kv == 8; }
+  bool is_70b() const { return model_.n_layers == 80 && model_.heads_per_kv == 8; }
 
   DType ffn_down(DType type, int layer) const {
     const bool more = deserves_more_bits(layer, model_.n_layers);
-    if (type == DType::q4_k && model_.architecture == "falcon") {
+    if (type == DType::q4_k && model_.lighter_mix) {
       return layer < model_.n_layers / 16 ? DType::q6_k : more ? DType::q5_k : DType::q4_k;
     }
     if ((type == DType::q4_k || type == DType::q5_k) && more) {

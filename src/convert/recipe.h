@@ -26,7 +26,7 @@ const Recipe* find_recipe(std::string_view name);
 
 /// What a recipe has to know of a model.
 struct RecipeModel {
-  std::string_view architecture;
+  bool lighter_mix = false;  // ffn_down gets fewer bits, the output Q8_0 (GgufForm)
   int n_layers = 0;
   int n_experts = 0;       // 0: no experts
   int heads_per_kv = 1;    // query heads that share one of k and v

@@ -59,7 +59,7 @@ Tensors llama(int n_layers, std::int64_t dim = 2048, std::int64_t ff = 8192) {
   return all;
 }
 
-const RecipeModel kLlama16{.architecture = "llama", .n_layers = 16, .heads_per_kv = 4};
+const RecipeModel kLlama16{.n_layers = 16, .heads_per_kv = 4};
 
 TEST(Recipe, Q4KMGivesMoreBitsWhereLlamaCppDoes) {
   const auto types = llama(16).choose("Q4_K_M", kLlama16);
@@ -106,12 +106,12 @@ TEST(Recipe, ExpertsGetMxfp4AndAllElseQ80) {
   Tensors all = llama(1);
   all.add("blk.0.ffn_gate_inp.weight", {8, 2048});
   all.add("blk.0.ffn_up_exps.weight", {8, 4096, 2048});
-  RecipeModel experts{.architecture = "llama", .n_layers = 1, .n_experts = 8, .heads_per_kv = 4};
+  RecipeModel experts{.n_layers = 1, .n_experts = 8, .heads_per_kv = 4};
   const auto types = all.choose("MXFP4", experts);
   EXPECT_EQ(types.at("blk.0.ffn_up_exps.weight"), DType::mxfp4);
   EXPECT_EQ(types.at("blk.0.attn_q.weight"), DType::q8_0);
   EXPECT_EQ(types.at("blk.0.ffn_gate_inp.weight"), DType::f32);
-  EXPECT_EQ(llama(1).choose("MXFP4", {.architecture = "llama", .n_layers = 1}).at("blk.0.attn_q.weight"), DType::mxfp4);
+  EXPECT_EQ(llama(1).choose("MXFP4", {.n_layers = 1}).at("blk.0.attn_q.weight"), DType::mxfp4);
 }
 
 TEST(Recipe, LeavesPositionsRoutersAndVectorsAlone) {
@@ -120,7 +120,7 @@ TEST(Recipe, LeavesPositionsRoutersAndVectorsAlone) {
   all.add("blk.0.attn_q.bias", {256});
   all.add("blk.0.attn_q_norm.weight", {8, 32});
   for (const Recipe& recipe : recipes()) {
-    for (const auto& [name, type] : all.choose(recipe.name, {.architecture = "gpt2", .n_layers = 1})) {
+    for (const auto& [name, type] : all.choose(recipe.name, {.n_layers = 1})) {
       EXPECT_EQ(type, DType::f32) << recipe.name << ' ' << name;
     }
   }

@@ -93,10 +93,30 @@ std::string difference(const ModelSpec& wanted, const ModelSpec& read, std::size
   const std::vector<std::string> b = words_of(to_string(one_layer(read, i)));
   const std::string lost = missing_words(a, b);
   const std::string seen = missing_words(b, a);
-  const auto quoted = [](const std::string& words) { return words.empty() ? "nothing" : fmt::format("'{}'", words); };
-  std::string text = lost.empty() && seen.empty() ? "" : fmt::format("{} is read as {}", quoted(lost), quoted(seen));
+  std::string text;
+  if (!lost.empty()) {
+    text = fmt::format("its readers do not see '{}'", lost);
+  }
+  if (!seen.empty()) {
+    text += fmt::format("{}its readers see '{}'", text.empty() ? "" : ", and ", seen);
+  }
   if (!are_same_factors(wanted.layers[i].rope, read.layers[i].rope)) {
-    text += fmt::format("{}some factors of the rope are read as others", text.empty() ? "" : ", ");
+    text += fmt::format("{}its readers see other factors of the rope", text.empty() ? "" : ", and ");
+  }
+  return text;
+}
+
+/// "0-3, 5" of rising numbers.
+std::string ranges_text(const std::vector<std::size_t>& numbers) {
+  std::string text;
+  for (std::size_t i = 0; i < numbers.size();) {
+    std::size_t end = i + 1;
+    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) {
+      ++end;
+    }
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", numbers[i]);
+    text += end > i + 1 ? fmt::format("-{}", numbers[end - 1]) : "";
+    i = end;
   }
   return text;
 }
@@ -114,15 +134,15 @@ Status note_other_spec(const Family& family, GgufModel& model) {
       layer.rope.kind = RopeKind::adjacent;
     }
   }
-  std::map<std::string, std::string> layers_of;  // by difference: "0, 2"
+  std::map<std::string, std::vector<std::size_t>> layers_of;  // by difference
   for (std::size_t i = 0; i < wanted.layers.size(); ++i) {
     if (const std::string text = difference(wanted, read, i); !text.empty()) {
-      std::string& layers = layers_of[text];
-      layers.append(layers.empty() ? "" : ", ").append(std::to_string(i));
+      layers_of[text].push_back(i);
     }
   }
   for (const auto& [text, layers] : layers_of) {
-    model.notes.push_back(fmt::format("layers {}: a GGUF of this architecture cannot say all of it: {}", layers, text));
+    model.notes.push_back(fmt::format("layers {}: a GGUF of this architecture cannot say all of the model: {}",
+                                      ranges_text(layers), text));
   }
   return {};
 }

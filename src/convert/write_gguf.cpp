@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 #include <vector>
 
 #include "base/atomic_file.h"
@@ -32,12 +30,13 @@ GgufHeader header_of(const GgufModel& model, std::span<const DType> types) {
   return header;
 }
 
-/// A disk that is full in the end is full now.
-Status check_space(const std::string& path, std::uint64_t n_bytes) {
-  std::error_code error;
-  const auto space = std::filesystem::space(std::filesystem::absolute(path).parent_path(), error);
-  if (!error && space.available < n_bytes) {
-    return errorf(ErrorCode::io, "{}: needs {} bytes, but its disk has {} left", path, n_bytes, space.available);
+/// Of a matrix its channels, of stacked ones (experts, heads) those of each.
+Status check_importance(const GgufTensor& tensor, const WriteOptions& options) {
+  const auto* known = options.importance == nullptr ? nullptr : options.importance->find(tensor.name);
+  const std::int64_t n_parts = tensor.shape.size() == 3 ? tensor.shape.front() : 1;
+  if (known != nullptr && static_cast<std::int64_t>(known->size()) != n_parts * tensor.shape.back()) {
+    return errorf(ErrorCode::invalid_argument, "tensor {} has {} x {} input channels, but the importance matrix {}",
+                  tensor.name, n_parts, tensor.shape.back(), known->size());
   }
   return {};
 }
@@ -194,17 +193,13 @@ Status check_gguf(const GgufModel& model, std::span<const DType> types, const Wr
       return errorf(ErrorCode::invalid_argument, "tensor {}: rows of {} weights are no whole blocks of {}", tensor.name,
                     tensor.shape.back(), to.name);
     }
-    if (!is_float(tensor.type) && !options.allow_requantize) {
+    if (!is_float(tensor.type) && !is_float(types[i]) && !options.allow_requantize) {
       return errorf(ErrorCode::invalid_argument,
                     "{}: tensor {} is {} already: quantising it again loses more than quantising the original; say "
                     "--allow-requantize to do it all the same",
                     model.source->path, tensor.name, format_of(tensor.type).name);
     }
-    if (const auto* known = options.importance == nullptr ? nullptr : options.importance->find(tensor.name);
-        known != nullptr && static_cast<std::int64_t>(known->size()) % tensor.shape.back() != 0) {
-      return errorf(ErrorCode::invalid_argument, "tensor {} has {} input channels, but the importance matrix {}",
-                    tensor.name, tensor.shape.back(), known->size());
-    }
+    LL_TRY(check_importance(tensor, options));
   }
   return {};
 }
@@ -218,7 +213,7 @@ Status write_gguf(const GgufModel& model, std::span<const DType> types, const st
                   const WriteOptions& options) {
   LL_TRY(check_gguf(model, types, options));
   const GgufHeader header = header_of(model, types);
-  LL_TRY(check_space(path, gguf_file_bytes(model, types)));
+  LL_TRY(check_free_space(path, static_cast<std::int64_t>(gguf_file_bytes(model, types))));
   LL_ASSIGN(AtomicFile file, AtomicFile::create(path));
   const std::string head = header.bytes();
   LL_TRY(file.write(std::as_bytes(std::span(head))));

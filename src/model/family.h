@@ -39,6 +39,7 @@ inline Built some(Result<Tensor> tensor) {
 /// What a GGUF of a family has of its own, for those who write one from a Hugging Face directory (gguf_keys.h).
 struct GgufForm {
   bool adjacent_rows = false;  // rows of q and k are reordered, so that pairs that turn together are neighbours
+  bool lighter_mix = false;    // llama.cpp's mixes give ffn_down fewer bits than elsewhere, the output Q8_0
   /// Keys that do not follow from the spec alone, or are named in a way of the family's own.
   Status (*add_keys)(const ModelSource&, const ModelSpec&, GgufHeader&) = nullptr;
   /// The file's name of a tensor, without "blk.N.", where it is not the first that NameTables has for it.

@@ -7,7 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
 import tool
 
 VERBS = ["run", "logits", "tokenize", "detokenize", "inspect", "verify", "devices", "bench", "ask", "perplexity", "diff", "quantize",
-         "imatrix"]
+         "imatrix", "convert", "render", "serve"]
 HAIKU = "builtin:haiku"
 BAD_RUN_OPTIONS = [
     ("--temperature", "2.1"), ("--temperature", "-0.1"), ("--temperature", "nan"), ("--temperature", "hot"),

@@ -1,8 +1,8 @@
 """llorch quantize and imatrix from outside: what they write can be run, what they refuse, and that no partial file is left."""
 import json
-import os
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,7 +76,7 @@ class Quantize(unittest.TestCase):
         self.refused(2, ["--type", "Q4_K_M", "'Q3'"], "quantize", HAIKU, self.out, "--type", "Q3")
         copy = self.folder / "in.gguf"
         copy.write_bytes(HAIKU.read_bytes())
-        self.refused(2, ["in.gguf", "same file"], "quantize", copy, copy, "--type", "Q8_0")
+        self.refused(2, ["in.gguf", "destroy"], "quantize", copy, copy, "--type", "Q8_0")
         self.refused(3, ["missing.gguf"], "quantize", self.folder / "missing.gguf", self.out, "--type", "Q8_0")
         self.refused(5, ["no-folder"], "quantize", HAIKU, self.folder / "no-folder/out.gguf", "--type", "Q8_0")
         self.refused(3, ["no.imatrix"], "quantize", HAIKU, self.out, "--type", "Q8_0", "--imatrix", self.folder / "no.imatrix")
@@ -104,19 +104,68 @@ class Quantize(unittest.TestCase):
         self.assertEqual(self.out.read_text(), "the old file")
         self.assertEqual([p.name for p in self.folder.iterdir()], ["out.gguf"])
 
-    def test_kill_leaves_the_old_file(self):
-        self.out.write_text("the old file")
-        for _ in range(5):
-            process = subprocess.Popen([tool.BIN, "quantize", HAIKU, self.out, "--type", "IQ4_XS"], stdout=subprocess.DEVNULL)
-            while process.poll() is None and not list(self.folder.glob("out.gguf.*")):
-                time.sleep(0.001)
-            process.kill()
-            process.wait()
-            if process.returncode == -signal.SIGKILL:
-                self.assertEqual(self.out.read_text(), "the old file")
-                return
+    def test_a_signal_leaves_the_old_file_and_nothing_else(self):
+        for sent in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
             self.out.write_text("the old file")
-        self.fail("every run ended before it could be killed")
+            for delay in (0.1, 0.05, 0.02, 0.01, 0.005):  # an idle machine may be done before the first of them
+                process = subprocess.Popen([tool.BIN, "quantize", HAIKU, self.out, "--type", "IQ4_XS"], stdout=subprocess.DEVNULL)
+                time.sleep(delay)
+                process.send_signal(sent)
+                process.wait()
+                if process.returncode == -sent:
+                    break
+                self.out.write_text("the old file")
+            self.assertEqual(process.returncode, -sent)
+            self.assertEqual(self.out.read_text(), "the old file")
+            self.assertEqual([p.name for p in self.folder.iterdir()], ["out.gguf"])
+
+    def test_never_writes_over_what_it_reads(self):
+        model, text, matrix = (self.folder / name for name in ("m.gguf", "text", "m.imatrix"))
+        model.write_bytes(HAIKU.read_bytes())
+        text.write_text("<|user|>GPU computing<|end|>" * 40)
+        tool.output("imatrix", model, "--file", text, "--out", matrix)
+        link = self.folder / "link.gguf"
+        link.symlink_to(model)
+        before = {p: p.read_bytes() for p in (model, text, matrix)}
+        for out in (model, link):
+            self.refused(2, [out.name], "quantize", model, out, "--type", "Q8_0")
+            self.refused(2, [out.name], "imatrix", model, "--file", text, "--out", out)
+            self.refused(2, [out.name], "perplexity", model, "--file", text, "--save", out)
+            self.refused(2, [out.name], "verify", model, "--write-manifest", out)
+        self.refused(2, ["m.imatrix"], "quantize", model, matrix, "--type", "Q8_0", "--imatrix", matrix)
+        self.refused(2, ["text"], "imatrix", model, "--file", text, "--out", text)
+        self.refused(2, ["text"], "perplexity", model, "--file", text, "--save", text)
+        self.assertEqual({p: p.read_bytes() for p in before}, before)
+
+    def test_a_directory_is_not_written_into(self):
+        directory = self.folder / "hf"
+        shutil.copytree(tool.ROOT / "models/haiku/hf", directory)
+        before = {p.name: p.read_bytes() for p in directory.iterdir()}
+        for name in before:
+            self.refused(2, [name], "quantize", directory, directory / name, "--type", "Q8_0")
+            self.refused(2, [name], "convert", directory, directory / name)
+        self.assertEqual({p.name: p.read_bytes() for p in directory.iterdir()}, before)
+
+    def test_an_importance_matrix_of_another_model(self):
+        text, matrix = self.folder / "text", self.folder / "haiku.imatrix"
+        text.write_text("<|user|>GPU computing<|end|>" * 40)
+        tool.output("imatrix", HAIKU, "--file", text, "--out", matrix)
+        self.refused(2, ["importance matrix", "attn_"], "quantize", LLAMA, self.out, "--type", "Q8_0", "--imatrix", matrix)
+        self.refused(2, ["--imatrix", "F16"], "quantize", HAIKU, self.out, "--type", "F16", "--imatrix", matrix)
+        deepseek = tool.ROOT / "tests/data/families/deepseek2/model.gguf"
+        renamed = self.folder / "none.imatrix"
+        renamed.write_bytes(matrix.read_bytes().replace(b"blk.", b"xxx."))
+        self.refused(2, ["none of the"], "quantize", HAIKU, self.out, "--type", "Q8_0", "--imatrix", renamed)
+        own = self.folder / "deepseek.imatrix"
+        tool.output("imatrix", deepseek, "--file", text, "--out", own)
+        self.assertIn("of", tool.run("quantize", deepseek, self.out, "--type", "Q8_0", "--imatrix", own).stderr.decode())
+        self.assertFalse(renamed.with_suffix(".out").exists())
+
+    def test_empty_values_are_refused(self):
+        for args in (["quantize", HAIKU, "", "--type", "Q8_0"], ["quantize", HAIKU, self.out, "--type", ""],
+                     ["quantize", HAIKU, self.out, "--type", "Q8_0", "--imatrix", ""],
+                     ["perplexity", HAIKU, "--file", HAIKU, "--save", ""], ["imatrix", HAIKU, "--file", "", "--out", self.out]):
+            self.refused(2, ["empty"], *args)
 
     def test_imatrix(self):
         text = self.folder / "text"
@@ -135,4 +184,4 @@ class Quantize(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tool.main()

@@ -103,6 +103,6 @@ const Family kFalcon{.names = {.architecture = "falcon",
                      .hf_classes = kHfClasses,
                      .spec = falcon_spec,
                      .build = build_falcon,
-                     .gguf = {.add_keys = add_falcon_keys, .tensor_name = falcon_tensor}};
+                     .gguf = {.lighter_mix = true, .add_keys = add_falcon_keys, .tensor_name = falcon_tensor}};
 
 }  // namespace llorch
