@@ -17,6 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxTextBytes = 100'000'000;
+constexpr const char* kTemplateFolder = "additional_chat_templates";
 constexpr std::string_view kGgufTemplate = "tokenizer.chat_template";
 
 /// Key of an id -> what templates call the token's text.
@@ -102,18 +103,12 @@ Status add_config(ChatFiles& files, const std::string& path) {
   return {};
 }
 
-Status add_additional(ChatFiles& files, const std::string& folder) {
-  std::error_code failed;
-  std::vector<std::filesystem::path> paths;
-  for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
-    if (it->path().extension() == ".jinja") {
-      paths.push_back(it->path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
-  for (const auto& path : paths) {
-    LL_ASSIGN(std::string text, read_text(path.string()));
-    add(files, path.stem().string(), std::move(text), path.string());
+Status add_additional(ChatFiles& files, const std::string& directory) {
+  LL_ASSIGN(const std::vector<std::string> names, additional_templates(directory));
+  for (const std::string& name : names) {
+    const std::string path = directory + "/" + name;
+    LL_ASSIGN(std::string text, read_text(path));
+    add(files, std::filesystem::path(name).stem().string(), std::move(text), path);
   }
   return {};
 }
@@ -152,15 +147,31 @@ Result<ChatFiles> gguf_chat_files(const Metadata& metadata) {
   return files;
 }
 
+Result<std::vector<std::string>> additional_templates(const std::string& directory) {
+  const std::string folder = directory + "/" + kTemplateFolder;
+  std::error_code failed;
+  std::vector<std::string> names;
+  if (std::filesystem::exists(folder, failed)) {
+    for (std::filesystem::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+      if (it->path().extension() == ".jinja") {
+        names.push_back(fmt::format("{}/{}", kTemplateFolder, it->path().filename().string()));
+      }
+    }
+  }
+  if (failed) {
+    return errorf(ErrorCode::model_file, "{}: {}", folder, failed.message());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 Result<ChatFiles> hf_chat_files(const std::string& directory) {
   ChatFiles files;
   if (const std::string path = directory + "/chat_template.jinja"; exists(path)) {
     LL_ASSIGN(std::string text, read_text(path));
     add(files, "default", std::move(text), path);
   }
-  if (const std::string folder = directory + "/additional_chat_templates"; exists(folder)) {
-    LL_TRY(add_additional(files, folder));
-  }
+  LL_TRY(add_additional(files, directory));
   const bool in_files = !files.templates.empty();  // they replace those of a config all together
   ChatFiles configured;
   for (const char* name : {"/tokenizer_config.json", "/chat_template.json"}) {

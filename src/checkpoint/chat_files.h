@@ -28,5 +28,8 @@ Result<ChatFiles> gguf_chat_files(const Metadata& metadata);
 /// chat_template.jinja, additional_chat_templates/NAME.jinja and tokenizer_config.json of a Hugging Face directory; a
 /// file of its own counts before the config, as in transformers.
 Result<ChatFiles> hf_chat_files(const std::string& directory);
+/// "additional_chat_templates/NAME.jinja" of the files that are there, sorted; none where there is no such folder.
+/// ErrorCode::model_file where it cannot be read.
+Result<std::vector<std::string>> additional_templates(const std::string& directory);
 
 }  // namespace llorch

@@ -1,8 +1,10 @@
 // open_checkpoint: which container is it?
 #include "checkpoint/checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "base/format.h"
@@ -30,6 +32,17 @@ std::int64_t Checkpoint::tensor_bytes() const {
     bytes += static_cast<std::int64_t>(tensor.data.size());
   }
   return bytes;
+}
+
+std::vector<const Tensor*> in_file_order(const Checkpoint& checkpoint) {
+  std::vector<const Tensor*> tensors;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    tensors.push_back(&tensor);
+  }
+  std::sort(tensors.begin(), tensors.end(), [](const Tensor* a, const Tensor* b) {
+    return std::tie(a->file, a->file_offset) < std::tie(b->file, b->file_offset);
+  });
+  return tensors;
 }
 
 Result<Checkpoint> open_checkpoint(const std::string& path, const FileAccess& access) {

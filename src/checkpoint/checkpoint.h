@@ -57,6 +57,9 @@ class Checkpoint {
   std::int64_t tensor_bytes() const;
 };
 
+/// The tensors by file, parts of a split set one after the other, and place in it.
+std::vector<const Tensor*> in_file_order(const Checkpoint& checkpoint);
+
 /// Opens and checks a model file or directory. Errors are ErrorCode::model_file and name file, tensor or key, offset
 /// and value in one sentence. Allocates no more than the file's size explains. `access`: of the files that hold
 /// tensors.

@@ -10,19 +10,16 @@
 #include <type_traits>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "base/format.h"
 #include "base/mmap.h"
+#include "checkpoint/chat_files.h"
 
 namespace llorch {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr std::string_view kTextFiles[] = {"chat_template.jinja",    "chat_template.json", "config.json",
                                            "generation_config.json", "tokenizer.json",     "tokenizer_config.json"};
-constexpr const char* kTemplateFolder = "additional_chat_templates";
 constexpr std::string_view kSplitKeys[] = {"split.count", "split.no", "split.tensors.count"};
 
 /// A text of any bytes, such that no two sequences of texts look alike.
@@ -85,27 +82,9 @@ void add_keys(Digester& digester, const Metadata& metadata) {
   }
 }
 
-/// The files of a directory that belong to its model beside the weights, relative to it, sorted.
-std::vector<std::string> text_files(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code failed;
-  for (const std::string_view name : kTextFiles) {
-    if (fs::exists(directory / name, failed)) {
-      names.emplace_back(name);
-    }
-  }
-  for (fs::directory_iterator it(directory / kTemplateFolder, failed), end; !failed && it != end;
-       it.increment(failed)) {
-    if (it->path().extension() == ".jinja") {
-      names.push_back(std::string(kTemplateFolder) + "/" + it->path().filename().string());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 Status add_files(Digester& digester, const std::string& directory) {
-  for (const std::string& name : text_files(directory)) {
+  LL_ASSIGN(const std::vector<std::string> names, text_files(directory));
+  for (const std::string& name : names) {
     LL_ASSIGN(const auto file, MappedFile::open(directory + "/" + name));
     Digester content;
     content.add(file->bytes());
@@ -138,6 +117,22 @@ void Digester::add(std::string_view text) {
 std::string Digester::hex() const {
   const XXH128_hash_t hash = ::XXH3_128bits_digest(state_.get());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+Result<std::vector<std::string>> text_files(const std::string& directory) {
+  LL_ASSIGN(std::vector<std::string> names, additional_templates(directory));
+  for (const std::string_view name : kTextFiles) {
+    const std::string path = fmt::format("{}/{}", directory, name);
+    std::error_code failed;
+    if (std::filesystem::exists(path, failed)) {
+      names.emplace_back(name);
+    }
+    if (failed) {
+      return errorf(ErrorCode::model_file, "{}: {}", path, failed.message());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<std::string> model_digest(const Checkpoint& checkpoint, const Digests& digests) {

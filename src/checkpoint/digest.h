@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
@@ -38,14 +39,17 @@ struct Digests {
   std::string model;
 };
 
+/// The files of a directory that its model is read from beside the weights, relative to it, sorted: config.json,
+/// generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.json, chat_template.jinja and
+/// additional_chat_templates/*.jinja. ErrorCode::model_file where it cannot be told whether one is there.
+Result<std::vector<std::string>> text_files(const std::string& directory);
+
 /// The digest of a model whose tensors have these digests. It covers, in a text with every length written out:
 /// - of each tensor, sorted by name: name, type, shape, digest;
 /// - of a GGUF each key, sorted, with its value (numbers of all widths alike), but for split.no, split.count and
 ///   split.tensors.count: a model has one digest, in however many parts it lies;
-/// - of a directory the bytes of each file that a model is read from beside its weights: config.json,
-///   generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.json, chat_template.jinja and
-///   additional_chat_templates/*.jinja.
-/// Reads these files; ErrorCode::model_file where one cannot be read.
+/// - of a directory the name and the bytes of each of its text_files().
+/// Reads these files, as they are by then; ErrorCode::model_file where one cannot be read.
 Result<std::string> model_digest(const Checkpoint& checkpoint, const Digests& digests);
 
 }  // namespace llorch

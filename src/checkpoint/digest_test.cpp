@@ -105,5 +105,25 @@ TEST(ModelDigest, CoversTheFilesOfADirectory) {
   }
 }
 
+TEST(ModelDigest, AFolderThatCannotBeReadIsToldAndNotLeftOut) {
+  const TempDir folder;
+  const std::string from = testing::data_dir() + "/families/llama/hf/";
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    write_file(folder / name, read_file(from + name));
+  }
+  const auto checkpoint = open_checkpoint(folder.path());
+  ASSERT_TRUE(checkpoint.ok());
+  Digests digests;
+  for (const auto& [name, tensor] : checkpoint->tensors) {
+    digests.tensors[name] = "0";
+  }
+  const std::string templates = folder / "additional_chat_templates";
+  write_file(templates, "a file in place of the folder");
+  for (const Error& error : {model_digest(*checkpoint, digests).error(), open_checkpoint(folder.path()).error()}) {
+    EXPECT_EQ(error.code, ErrorCode::model_file);
+    EXPECT_EQ(error.message, templates + ": Not a directory");
+  }
+}
+
 }  // namespace
 }  // namespace llorch

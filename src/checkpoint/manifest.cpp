@@ -1,8 +1,9 @@
 #include "checkpoint/manifest.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
-#include <tuple>
+#include <system_error>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -71,6 +72,16 @@ class MemberReader {
   const std::string& path_;
 };
 
+/// Before the file is read: a model given by mistake would fill the memory.
+Status check_size(const std::string& path) {
+  std::error_code failed;  // told when the file is opened
+  const auto size = std::filesystem::file_size(path, failed);
+  if (!failed && (size == 0 || size > kMaxBytes)) {
+    return errorf(ErrorCode::invalid_argument, "{}: a file of {} bytes is no manifest", path, size);
+  }
+  return {};
+}
+
 /// "F16 [64, 32] (4096 bytes)"
 std::string described(std::string_view type, const std::vector<std::int64_t>& shape, std::int64_t bytes) {
   return fmt::format("{} {} ({} bytes)", type, shape_text(shape), bytes);
@@ -88,14 +99,12 @@ std::string place_of(const Tensor& tensor) {
 }  // namespace
 
 Result<Manifest> read_manifest(const std::string& path) {
+  LL_TRY(check_size(path));
   const auto file = MappedFile::open(path, {.copy = true, .progress = {}});
   if (!file.ok()) {
     return Error{ErrorCode::io, file.error().message};
   }
   const auto bytes = (*file)->bytes();
-  if (bytes.size() > kMaxBytes) {
-    return errorf(ErrorCode::invalid_argument, "{}: {} bytes are no manifest", path, bytes.size());
-  }
   const auto parsed = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
   if (!parsed.ok()) {
     return Error{ErrorCode::invalid_argument, parsed.error().message};
@@ -135,17 +144,6 @@ Status write_manifest(const std::string& path, const Checkpoint& checkpoint, con
   LL_ASSIGN(AtomicFile file, AtomicFile::create(path));
   LL_TRY(file.write(text));
   return file.commit();
-}
-
-std::vector<const Tensor*> in_file_order(const Checkpoint& checkpoint) {
-  std::vector<const Tensor*> tensors;
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    tensors.push_back(&tensor);
-  }
-  std::sort(tensors.begin(), tensors.end(), [](const Tensor* a, const Tensor* b) {
-    return std::tie(a->file, a->file_offset) < std::tie(b->file, b->file_offset);
-  });
-  return tensors;
 }
 
 Status check_layout(const Manifest& manifest, const Checkpoint& checkpoint) {

@@ -29,15 +29,13 @@ struct Manifest {
   std::map<std::string, ManifestTensor, std::less<>> tensors;
 };
 
-/// ErrorCode::io where the file cannot be read, ErrorCode::invalid_argument where it is no manifest.
+/// ErrorCode::io where the file cannot be read, ErrorCode::invalid_argument where it is no manifest: empty, larger than
+/// any (which is seen before it is read), or malformed.
 Result<Manifest> read_manifest(const std::string& path);
 
 /// Writes it whole or not at all. ErrorCode::io names the path; ErrorCode::model_file a tensor whose name is not UTF-8,
 /// which JSON cannot hold.
 Status write_manifest(const std::string& path, const Checkpoint& checkpoint, const Digests& digests);
-
-/// The tensors by file and place in it.
-std::vector<const Tensor*> in_file_order(const Checkpoint& checkpoint);
 
 /// Names, types and shapes, without a look at the data: the first tensor in the files that is not as the manifest says,
 /// else the first that is missing. ErrorCode::model_file names file, tensor and offset.

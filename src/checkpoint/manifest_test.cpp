@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
+
 #include "support/gguf_writer.h"
 #include "support/temp_dir.h"
 #include "support/testdata.h"
@@ -106,6 +109,13 @@ TEST(Manifest, WhatIsNoManifestIsRefused) {
     EXPECT_EQ(manifest.error().code, ErrorCode::invalid_argument);
     EXPECT_NE(manifest.error().message.find(says), std::string::npos) << manifest.error().message;
   }
+  write_file(folder / "m.json", "");
+  EXPECT_EQ(read_manifest(folder / "m.json").error().code, ErrorCode::invalid_argument);
+  // A model by mistake: with its size alone, it is not read.
+  std::filesystem::resize_file(folder / "m.json", std::uintmax_t{1} << 42U);
+  const Error large = read_manifest(folder / "m.json").error();
+  EXPECT_EQ(large.code, ErrorCode::invalid_argument);
+  EXPECT_EQ(large.message, folder / "m.json: a file of 4398046511104 bytes is no manifest");
   for (const std::string& path : {folder / "none.json", folder.path()}) {
     EXPECT_EQ(read_manifest(path).error().code, ErrorCode::io);
   }

@@ -14,18 +14,6 @@ bool is_about_the_file(std::string_view key) {
   return key == "general.alignment" || key.starts_with("split.");
 }
 
-/// All tensors by their place in the files, parts of a split set one after the other.
-std::vector<const Tensor*> in_file_order(const Checkpoint& checkpoint) {
-  std::vector<const Tensor*> all;
-  for (const auto& [name, tensor] : checkpoint.tensors) {
-    all.push_back(&tensor);
-  }
-  std::sort(all.begin(), all.end(), [](const Tensor* a, const Tensor* b) {
-    return a->file != b->file ? a->file < b->file : a->file_offset < b->file_offset;
-  });
-  return all;
-}
-
 }  // namespace
 
 RecipeModel GgufModel::recipe_model() const {

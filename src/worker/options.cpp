@@ -258,9 +258,9 @@ ParsedOptions parse_options(const Daemon& daemon, int argc, const char* const* a
     raw.o.device = "cpu";
     app.add_option("--device", raw.o.device, "ref, cpu, cpu:avx2, cpu:avx512, blas or cuda:N")->capture_default_str();
   }
-  const auto refuse = [&](const std::string& message) {
-    fmt::print(stderr, "{}: {}\n{} --help lists the options.\n", daemon.name, message, daemon.name);
-    return ParsedOptions{std::nullopt, kExitBadArguments};
+  const auto refuse = [&](const Error& error) {
+    fmt::print(stderr, "{}: {}\n{} --help lists the options.\n", daemon.name, error.message, daemon.name);
+    return ParsedOptions{std::nullopt, exit_code(error.code)};
   };
   try {
     app.parse(argc, argv);
@@ -269,15 +269,15 @@ ParsedOptions parse_options(const Daemon& daemon, int argc, const char* const* a
     std::fflush(stdout);
     return {std::nullopt, code};
   } catch (const CLI::ParseError& error) {
-    return refuse(error.what());
+    return refuse({ErrorCode::invalid_argument, error.what()});
   }
   if (!raw.config.empty()) {
     if (const Status status = apply_config_file(app, raw.config); !status.ok()) {
-      return refuse(status.error().message);
+      return refuse(status.error());
     }
   }
   if (const Status status = finish(daemon, raw); !status.ok()) {
-    return refuse(status.error().message);
+    return refuse(status.error());
   }
   if (is_cuda) {
     raw.o.device = fmt::format("cuda:{}", raw.o.cuda_device);

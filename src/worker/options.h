@@ -56,8 +56,8 @@ inline std::chrono::milliseconds ms(double seconds) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
-/// The options, or the exit code with which the program is to end (0 after --help and --version; 2 after a fault, which
-/// was told on stderr).
+/// The options, or the exit code with which the program is to end (0 after --help and --version; after a fault, which
+/// was told on stderr, that of its error).
 struct ParsedOptions {
   std::optional<WorkerOptions> options;
   int exit_code = 0;

@@ -1,8 +1,11 @@
 // A worker with --verify: what it refuses at the start, and what /health says of what it took.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <regex>
 
+#include "checkpoint/manifest.h"
+#include "model/tensor_check.h"
 #include "server/daemon.h"
 #include "support/small_model.h"
 #include "support/temp_dir.h"
@@ -65,6 +68,51 @@ TEST(Verify, AManifestOfAnotherModelEndsTheStart) {
   EXPECT_EQ(starts_with(head + "{}}"), 3);
   EXPECT_EQ(starts_with(head), 2);
   EXPECT_EQ(starts_with(head + "[]}"), 2);
+  EXPECT_EQ(starts_with(""), 2);
+  std::filesystem::remove(manifest);
+  Daemon daemon(Daemon::haiku({"--verify-manifest", manifest}));
+  EXPECT_EQ(daemon.wait_exit(), 5);
+  EXPECT_NE(daemon.errors().find(manifest + ": No such file or directory"), std::string::npos) << daemon.errors();
+}
+
+/// The manifest that `llorch verify` writes of the embedded model.
+Json written_manifest(const std::string& path) {
+  const Checkpoint checkpoint = open_checkpoint(LLORCH_SOURCE_DIR "/models/haiku/haiku.gguf").value();
+  EXPECT_TRUE(write_manifest(path, checkpoint, read_tensors(checkpoint, nullptr, {}).value()).ok());
+  return Json::parse(read_file(path));
+}
+
+TEST(Verify, AManifestOfThisModel) {
+  const TempDir folder;
+  const std::string path = folder / "m.json";
+  const Json manifest = written_manifest(path);
+  Daemon good(Daemon::haiku({"--verify-manifest", path}));
+  good.wait_ready();
+  EXPECT_EQ(good.health()["model_digest"], manifest["model_digest"]);
+}
+
+TEST(Verify, OneOtherDigestInAManifestEndsTheStart) {
+  const TempDir folder;
+  const std::string path = folder / "m.json";
+  const Json manifest = written_manifest(path);
+  const std::string other(32, '0');
+  const auto fault_of = [&](const Json& changed) {
+    write_file(path, changed.dump());
+    Daemon daemon(Daemon::haiku({"--verify-manifest", path, "--log-format", "text"}));
+    EXPECT_EQ(daemon.wait_exit(), 3);
+    return daemon.errors();
+  };
+  Json tensor = manifest;
+  tensor["tensors"]["blk.3.ffn_down.weight"]["xxh3_128"] = other;
+  std::string fault = fault_of(tensor);
+  EXPECT_NE(fault.find("builtin:haiku: tensor 'blk.3.ffn_down.weight' at offset "), std::string::npos) << fault;
+  EXPECT_NE(fault.find("but " + other + " in the manifest " + path), std::string::npos) << fault;
+  Json model = manifest;
+  model["model_digest"] = other;
+  fault = fault_of(model);
+  EXPECT_NE(fault.find("builtin:haiku: the model has the digest "), std::string::npos) << fault;
+  EXPECT_NE(fault.find("its tensors are the same, its metadata, tokenizer or template is not"), std::string::npos)
+      << fault;
 }
 
 }  // namespace
