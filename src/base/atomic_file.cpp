@@ -137,7 +137,9 @@ Status AtomicFile::commit() {
   }
   temporary_.clear();
   const Descriptor directory(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0 || ::fsync(directory.get()) != 0) {
+  // Some file systems, of a network or in user space, cannot do that for directories: the file is there all the same.
+  const auto cannot = [] { return errno == EINVAL || errno == ENOTSUP; };
+  if (directory.get() < 0 || (::fsync(directory.get()) != 0 && !cannot())) {
     return error("its directory cannot be brought to the disk");
   }
   return {};

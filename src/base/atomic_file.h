@@ -31,7 +31,9 @@ class AtomicFile {
   /// Appends all of `bytes`. After an error (a full disk) there is nothing left to do but to drop the object.
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text);
-  /// Once, and last: the bytes are on the disk, then under their name, then the name is on the disk.
+  /// Once, and last: the bytes are on the disk, then under their name, then the name is on the disk (where the file
+  /// system can bring directories there). After an error of the last of these steps, "its directory cannot be brought
+  /// to the disk", `path` is the new file, which a loss of power may still undo; after any other it is what it was.
   Status commit();
 
  private:
