@@ -30,7 +30,7 @@ Result<VerifiedModel> verify_model(const std::string& path, const Manifest* mani
   }
   LL_ASSIGN(const Family* family, find_family(checkpoint));
   const ModelSource source(checkpoint, family->names, 0);
-  LL_TRY(bind_weights(source, plan, NumberCheck::made_of_bytes));
+  LL_TRY(check_weights(source, plan));
   LL_ASSIGN(model.digests, read_tensors(checkpoint, manifest, progress));
   return model;
 }

@@ -101,22 +101,15 @@ Result<Tensor> transposed(TensorArena& arena, const Tensor& tensor) {
   return gathered(arena, tensor, {cols, rows}, [=](std::int64_t i) { return i % rows * cols + i / rows; });
 }
 
-Result<Tensor> stacked(TensorArena& arena, const std::vector<Tensor>& tensors) {
-  const Tensor& first = tensors.front();
-  std::vector<std::int64_t> shape = {static_cast<std::int64_t>(tensors.size())};
-  shape.insert(shape.end(), first.shape.begin(), first.shape.end());
-  for (const Tensor& tensor : tensors) {
-    LL_TRY(expect_shape(tensor, first.shape));
-    if (tensor.type != first.type) {
-      return errorf(ErrorCode::model_file, "{}: tensor {} is {}, but {} is {}", tensor.file, tensor.name,
-                    format_of(tensor.type).name, first.name, format_of(first.type).name);
-    }
-  }
+Result<Tensor> stacked(TensorArena& arena, std::int64_t n, const Tensor& like, DType type,
+                       const std::function<Status(std::int64_t, std::byte*)>& write) {
+  std::vector<std::int64_t> shape = {n};
+  shape.insert(shape.end(), like.shape.begin(), like.shape.end());
   std::byte* bytes = nullptr;
-  Tensor built = arena.make(first, first.type, std::move(shape), &bytes);
-  for (const Tensor& tensor : bytes == nullptr ? std::vector<Tensor>() : tensors) {
-    std::memcpy(bytes, tensor.data.data(), tensor.data.size());
-    bytes += tensor.data.size();
+  Tensor built = arena.make(like, type, std::move(shape), &bytes);
+  const std::int64_t size = bytes_of(format_of(type), like.elements());
+  for (std::int64_t i = 0; bytes != nullptr && i < n; ++i) {
+    LL_TRY(write(i, bytes + i * size));
   }
   return built;
 }

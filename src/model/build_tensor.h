@@ -46,14 +46,16 @@ Tensor as_f32(TensorArena& arena, const Tensor& tensor);
 Tensor plus_one(TensorArena& arena, const Tensor& tensor);
 
 /// Value i of the result, counted in the order of `shape`, is value source(i) of `tensor`. Keeps the type where a value
-/// is whole bytes, else gives F32. ErrorCode::model_file when `source` leaves the tensor.
+/// is whole bytes, else gives F32. ErrorCode::model_file when `source` leaves the tensor; an arena without data does
+/// not ask it, so that what the shapes can tell is to be checked before.
 Result<Tensor> gathered(TensorArena& arena, const Tensor& tensor, std::vector<std::int64_t> shape,
                         const std::function<std::int64_t(std::int64_t)>& source);
 
 /// [cols, rows] of a matrix.
 Result<Tensor> transposed(TensorArena& arena, const Tensor& tensor);
 
-/// Tensors of one type and shape, one after the other: [n, ...].
-Result<Tensor> stacked(TensorArena& arena, const std::vector<Tensor>& tensors);
+/// n tensors of the shape of `like`, one after the other: [n, ...]. write(i, out) writes the i-th one's data.
+Result<Tensor> stacked(TensorArena& arena, std::int64_t n, const Tensor& like, DType type,
+                       const std::function<Status(std::int64_t, std::byte*)>& write);
 
 }  // namespace llorch

@@ -67,9 +67,12 @@ enum class NumberCheck : std::uint8_t {
   all,
   made_of_bytes,  // those alone that no other look at the files' tensors can see: built from tensors of bytes
 };
-/// Weights of a plan, each checked for existence, shape and finite numbers, and that the files have no others.
-/// `source`'s checkpoint must outlive the result.
+/// Weights of a plan, each checked for existence and shape, and those that `numbers` says for finite numbers, and that
+/// the files have no others. `source`'s checkpoint must outlive the result.
 Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan,
                                                    NumberCheck numbers = NumberCheck::all);
+/// What bind_weights checks with NumberCheck::made_of_bytes, without the weights: nothing is built but what is made of
+/// bytes, one tensor at a time. Of FP8 the values are among the numbers that another look has to see.
+Status check_weights(const ModelSource& source, const Plan& plan);
 
 }  // namespace llorch

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <vector>
+#include <utility>
 
 #include "base/format.h"
 #include "checkpoint/layout.h"
@@ -18,13 +17,6 @@ constexpr std::string_view kConfig = "quantization_config.quant_method";
 constexpr std::string_view kBlockSize = "quantization_config.weight_block_size";
 
 constexpr std::int64_t kMaxBlock = 1 << 20;
-
-/// A grid of scales over a matrix.
-struct Scales {
-  std::vector<float> values;  // [ceil(rows / block_rows), ceil(cols / block_cols)]
-  std::int64_t block_rows = 1;
-  std::int64_t block_cols = 1;
-};
 
 std::int64_t rounded_up(std::int64_t n, std::int64_t block) {
   return (n + block - 1) / block;
@@ -70,7 +62,7 @@ Status check_values(const Tensor& scale, const std::vector<float>& values) {
   return {};
 }
 
-Result<Scales> read_scales(const Checkpoint& checkpoint, const Tensor& tensor, const Tensor& scale) {
+Result<Fp8Scales> read_scales(const Checkpoint& checkpoint, const Tensor& tensor, const Tensor& scale) {
   if (scale.type != DType::f32 && scale.type != DType::bf16 && scale.type != DType::f16) {
     return errorf(ErrorCode::model_file, "{}: tensor {} is {}, scales must be F32, BF16 or F16", scale.file, scale.name,
                   format_of(scale.type).name);
@@ -79,7 +71,7 @@ Result<Scales> read_scales(const Checkpoint& checkpoint, const Tensor& tensor, c
   const std::int64_t rows = tensor.elements() / cols;
   LL_ASSIGN(const auto block, block_size(checkpoint));
   const std::vector<std::int64_t> grid = {rounded_up(rows, block[0]), rounded_up(cols, block[1])};
-  Scales scales;
+  Fp8Scales scales;
   if (scale.elements() == 1) {
     scales.block_rows = rows;
     scales.block_cols = cols;
@@ -102,7 +94,7 @@ Result<Scales> read_scales(const Checkpoint& checkpoint, const Tensor& tensor, c
 }
 
 /// Row r of `tensor`, [cols], times its scales.
-void decode_row(const Tensor& tensor, const Scales& scales, std::int64_t r, float* out) {
+void decode_row(const Tensor& tensor, const Fp8Scales& scales, std::int64_t r, float* out) {
   const std::int64_t cols = tensor.shape.back();
   const std::int64_t n_blocks = rounded_up(cols, scales.block_cols);
   const float* scale = scales.values.data() + r / scales.block_rows * n_blocks;
@@ -111,18 +103,6 @@ void decode_row(const Tensor& tensor, const Scales& scales, std::int64_t r, floa
     const std::int64_t end = std::min(cols, c + scales.block_cols);
     std::transform(out + c, out + end, out + c, [scale](float value) { return value * *scale; });
   }
-}
-
-Tensor as_f16(TensorArena& arena, const Tensor& tensor) {
-  std::byte* bytes = nullptr;
-  Tensor built = arena.make(tensor, DType::f16, tensor.shape, &bytes);
-  if (bytes == nullptr) {
-    return built;
-  }
-  std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-  format_of(tensor.type).decode(tensor.data.data(), values.data(), tensor.elements());
-  format_of(DType::f16).encode(values.data(), bytes, tensor.elements());
-  return built;
 }
 
 Status check_no_nan(const Tensor& tensor) {
@@ -136,27 +116,41 @@ Status check_no_nan(const Tensor& tensor) {
 
 }  // namespace
 
-Result<Tensor> decode_fp8(const Checkpoint& checkpoint, const Tensor& tensor, TensorArena& arena,
-                          std::set<std::string>& used) {
-  if (arena.has_data()) {
-    LL_TRY(check_no_nan(tensor));
-  }
+Result<Fp8Weights> Fp8Weights::find(const Checkpoint& checkpoint, const Tensor& tensor, std::set<std::string>& used) {
   LL_ASSIGN(const Tensor* scale, find_scale(checkpoint, tensor));
   const std::string input_scale = tensor.name.substr(0, tensor.name.rfind('.') + 1) + "input_scale";
   if (checkpoint.find(input_scale) != nullptr) {
     used.insert(input_scale);
   }
   if (scale == nullptr) {
-    return as_f16(arena, tensor);
+    return Fp8Weights(tensor, std::nullopt);
   }
   used.insert(scale->name);
-  LL_ASSIGN(const Scales scales, read_scales(checkpoint, tensor, *scale));
-  std::byte* bytes = nullptr;
-  Tensor built = arena.make(tensor, DType::f32, tensor.shape, &bytes);
-  const std::int64_t cols = tensor.shape.back();
-  const std::int64_t n_rows = bytes == nullptr ? 0 : tensor.elements() / cols;
+  LL_ASSIGN(Fp8Scales scales, read_scales(checkpoint, tensor, *scale));
+  return Fp8Weights(tensor, std::move(scales));
+}
+
+Status Fp8Weights::decode(std::byte* out) const {
+  LL_TRY(check_no_nan(*tensor_));
+  const std::int64_t cols = tensor_->shape.back();
+  const std::int64_t n_rows = tensor_->elements() / cols;
+  std::vector<float> row(static_cast<std::size_t>(cols));
   for (std::int64_t r = 0; r < n_rows; ++r) {
-    decode_row(tensor, scales, r, reinterpret_cast<float*>(bytes) + r * cols);
+    if (scales_) {
+      decode_row(*tensor_, *scales_, r, reinterpret_cast<float*>(out) + r * cols);
+    } else {
+      format_of(DType::f8_e4m3).decode(tensor_->data.data() + r * cols, row.data(), cols);
+      format_of(DType::f16).encode(row.data(), out + r * bytes_of(format_of(DType::f16), cols), cols);
+    }
+  }
+  return {};
+}
+
+Result<Tensor> decode_fp8(const Fp8Weights& weights, TensorArena& arena) {
+  std::byte* bytes = nullptr;
+  Tensor built = arena.make(weights.tensor(), weights.type(), weights.tensor().shape, &bytes);
+  if (bytes != nullptr) {
+    LL_TRY(weights.decode(bytes));
   }
   return built;
 }

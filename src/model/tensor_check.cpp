@@ -48,7 +48,7 @@ Seen read_tensor(const Tensor& tensor, SharedProgress& progress) {
   Digester digester;
   for (std::int64_t begin = 0; begin < size; begin += step) {
     const std::int64_t end = std::min(size, begin + step);
-    if (seen.not_finite < 0 && tensor.type != DType::u8) {
+    if (seen.not_finite < 0) {
       seen.not_finite = first_not_finite(tensor, begin, end);
     }
     digester.add(tensor.data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));

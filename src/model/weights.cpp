@@ -1,4 +1,4 @@
-// bind_weights: the weights of a plan, found in a checkpoint and checked before anything reads them.
+// bind_weights, check_weights: the weights of a plan, found in a checkpoint and checked before anything reads them.
 #include "model/weights.h"
 
 #include <algorithm>
@@ -25,6 +25,9 @@ struct Bound {
 
 class CheckpointWeights : public WeightSource {
  public:
+  /// `arena`: where what has to be built is put; one without data: weights to be checked, not read.
+  explicit CheckpointWeights(TensorArena arena) : arena_(std::move(arena)) {}
+
   Result<MatrixView> matrix(WeightId id) const override {
     const auto& [tensor, decl] = bound_[static_cast<std::size_t>(id)];
     const std::int64_t row_bytes = bytes_of(format_of(tensor->type), decl.cols);
@@ -47,19 +50,19 @@ class CheckpointWeights : public WeightSource {
 
   /// Finds, builds and checks the tensor of `decl`.
   Status bind(const TensorPlace& place, const WeightDecl& decl);
-  /// Each tensor once, in the order of the plan.
-  std::vector<const Tensor*> tensors() const;
+  /// By WeightId.
+  const std::vector<Bound>& bound() const { return bound_; }
   /// Those that were built from tensors of bytes, whose numbers nobody sees before.
-  const std::vector<const Tensor*>& made_of_bytes() const { return made_of_bytes_; }
+  const std::vector<Bound>& made_of_bytes() const { return made_of_bytes_; }
   /// Names in the files of all that was used.
   const std::set<std::string>& used() const { return used_; }
 
  private:
   Result<const Tensor*> find(const TensorPlace& place, const WeightDecl& decl);
 
-  std::vector<Bound> bound_;                                    // by WeightId
+  std::vector<Bound> bound_;
   std::map<std::string, std::unique_ptr<const Tensor>> found_;  // by canonical name
-  std::vector<const Tensor*> made_of_bytes_;
+  std::vector<Bound> made_of_bytes_;
   std::set<std::string> used_;
   TensorArena arena_;
 };
@@ -71,7 +74,7 @@ Result<const Tensor*> CheckpointWeights::find(const TensorPlace& place, const We
   LL_ASSIGN(Tensor tensor, find_tensor(place, decl, arena_, used_));
   const auto kept = found_.emplace(decl.name, std::make_unique<const Tensor>(std::move(tensor))).first;
   if (place.source.tensor(decl.name)->type == DType::u8) {
-    made_of_bytes_.push_back(kept->second.get());
+    made_of_bytes_.push_back({kept->second.get(), decl});
   }
   return kept->second.get();
 }
@@ -87,9 +90,10 @@ Status CheckpointWeights::bind(const TensorPlace& place, const WeightDecl& decl)
   return {};
 }
 
-std::vector<const Tensor*> CheckpointWeights::tensors() const {
+/// Each once.
+std::vector<const Tensor*> tensors_of(const std::vector<Bound>& weights) {
   std::vector<const Tensor*> all;
-  for (const Bound& bound : bound_) {
+  for (const Bound& bound : weights) {
     if (std::find(all.begin(), all.end(), bound.tensor) == all.end()) {
       all.push_back(bound.tensor);
     }
@@ -136,17 +140,37 @@ Status check_finite(const std::vector<const Tensor*>& tensors) {
   return {};
 }
 
+/// Finds all weights of the plan, and nothing else in the files.
+Result<std::unique_ptr<CheckpointWeights>> find_weights(const TensorPlace& place, const Plan& plan, TensorArena arena) {
+  auto weights = std::make_unique<CheckpointWeights>(std::move(arena));
+  for (const WeightDecl& decl : plan.weights) {
+    LL_TRY(weights->bind(place, decl));
+  }
+  LL_TRY(check_strays(place.source, plan, weights->used()));
+  return weights;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WeightSource>> bind_weights(const ModelSource& source, const Plan& plan, NumberCheck numbers) {
   LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
-  auto weights = std::make_unique<CheckpointWeights>();
-  for (const WeightDecl& decl : plan.weights) {
-    LL_TRY(weights->bind({source, *family, plan.spec}, decl));
-  }
-  LL_TRY(check_strays(source, plan, weights->used()));
-  LL_TRY(check_finite(numbers == NumberCheck::all ? weights->tensors() : weights->made_of_bytes()));
+  LL_ASSIGN(auto weights, find_weights({source, *family, plan.spec}, plan, TensorArena()));
+  const bool all = numbers == NumberCheck::all;
+  LL_TRY(check_finite(tensors_of(all ? weights->bound() : weights->made_of_bytes())));
   return std::unique_ptr<WeightSource>(std::move(weights));
+}
+
+Status check_weights(const ModelSource& source, const Plan& plan) {
+  LL_ASSIGN(const Family* family, find_family(source.checkpoint()));
+  const TensorPlace place{source, *family, plan.spec};
+  LL_ASSIGN(const auto weights, find_weights(place, plan, TensorArena::without_data()));
+  for (const Bound& bound : weights->made_of_bytes()) {
+    TensorArena arena;
+    std::set<std::string> ignored;
+    LL_ASSIGN(const Tensor tensor, find_tensor(place, bound.decl, arena, ignored));
+    LL_TRY(check_finite({&tensor}));
+  }
+  return {};
 }
 
 }  // namespace llorch

@@ -1,5 +1,5 @@
-// Weights: the bridge from a plan's weight declarations to the bytes of a checkpoint. Checks that each tensor exists
-// with the declared shape, and that its scales and floats are finite.
+// Weights: the bridge from a plan's weight declarations to the bytes of a checkpoint. Whoever makes one (bind_weights
+// in model/family.h) has checked that each tensor exists with the declared shape.
 #pragma once
 
 #include <cstddef>
