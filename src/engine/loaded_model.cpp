@@ -139,6 +139,7 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
       options.progress(share);
     }
   };
+  LL_CHECK(options.manifest == nullptr || options.verify, "a manifest without `verify` would compare no digests");
   // Shares of the time that the parts take with large files.
   constexpr double kRead = 0.7, kTokenizer = 0.75, kChecked = 0.9;
   LoadedModel model;

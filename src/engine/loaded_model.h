@@ -43,7 +43,7 @@ struct LoadOptions {
   bool copy_files = false;
   /// The numbers of every tensor are checked, and digests made of their bytes.
   bool verify = false;
-  std::shared_ptr<const Manifest> manifest;  // with `verify`: what the model must be; null: any
+  std::shared_ptr<const Manifest> manifest;  // with `verify` only: what the model must be; null: any
   std::string chat_template;             // a file that is used in place of the model's templates; empty: the model's
   std::function<void(double)> progress;  // 0..1, never falling, while the model is loaded; may be empty
 };

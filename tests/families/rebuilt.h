@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/testing/tiny_model.h"
+#include "base/check.h"
 #include "families/golden_models.h"
 #include "quant/formats.h"
 
@@ -29,6 +30,7 @@ class Rebuilt {
   void add(const std::string& name, std::vector<std::int64_t> shape, const std::vector<float>& values,
            DType type = DType::f32) {
     const Format& format = format_of(type);
+    LL_CHECK(format.encode != nullptr, "plain rounding does not make this format");
     const auto n = static_cast<std::int64_t>(values.size());
     storage_.push_back(std::make_unique<std::vector<std::byte>>(static_cast<std::size_t>(bytes_of(format, n))));
     format.encode(values.data(), storage_.back()->data(), n / format.block_len);

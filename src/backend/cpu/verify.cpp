@@ -109,7 +109,8 @@ Status verify_matmul(Bench& bench, const Format& format, Activations activations
     run_matmul(bench.table(), {.w = &w, .x = x.data(), .m = n_tokens, .y = y.data()}, work);
   });
   // Of many tokens every seventh output, which still meets every row and every token: a start should not take long.
-  for (std::size_t i = 0; i<y.size(); i += n_tokens> kTokens ? 7 : 1) {
+  const std::size_t stride = n_tokens > kTokens ? 7 : 1;
+  for (std::size_t i = 0; i < y.size(); i += stride) {
     const std::size_t row = i % kRows;
     const std::size_t token = i / kRows;
     double sum = 0;
