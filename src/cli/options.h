@@ -12,6 +12,7 @@
 
 #include "base/exit_code.h"
 #include "base/result.h"
+#include "checkpoint/checkpoint.h"
 #include "engine/loaded_model.h"
 #include "engine/request.h"
 
@@ -89,6 +90,10 @@ void note_warnings(const Tokenizer& tokenizer);
 /// Loads a model as the options say; shows progress when stderr is a terminal, notes warnings (a lowered context, the
 /// tokenizer's).
 Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options = {});
+
+/// An error where `out` is one of the files that `model` is read from, by whatever path: writing it would lose the
+/// model. Those of a directory are its shards, their index, and its text_files().
+Status refuse_overwriting(const Checkpoint& model, const std::string& out);
 
 /// "1,2,3" -> ids; blanks are allowed. At least one id, each 0 to 2^31 - 1.
 Result<std::vector<std::int32_t>> parse_ids(std::string_view text);

@@ -29,6 +29,10 @@ Result<VerifiedModel> verified(const VerifyArgs& args) {
   if (!args.manifest.empty()) {
     LL_ASSIGN(manifest, read_manifest(args.manifest));
   }
+  if (!args.write_manifest.empty()) {  // before the work begins
+    LL_ASSIGN(const ModelFiles files, open_model(args.model));
+    LL_TRY(refuse_overwriting(*files.checkpoint, args.write_manifest));
+  }
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   const auto draw = [](double share) { draw_bar("verifying", share); };
   auto model =

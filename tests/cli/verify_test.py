@@ -113,6 +113,32 @@ class Verify(unittest.TestCase):
             self.assertIn(str(self.manifest), self.fault(2, HAIKU, "--manifest", self.manifest))
         self.fault(2, HAIKU, "--manifest", self.manifest, "--write-manifest", self.manifest)
 
+    def test_a_manifest_never_replaces_the_model(self):
+        model = self.copy()
+        (model / "additional_chat_templates").mkdir()
+        (model / "additional_chat_templates/rag.jinja").write_text("{{ messages }}")
+        gguf = self.folder / "model.gguf"
+        shutil.copyfile(FAMILY / "model.gguf", gguf)
+        link = self.folder / "link.json"
+        link.symlink_to(gguf)
+        before = {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+        self.assertIn(model / "tokenizer.json", before)
+        for path in before:
+            source = model if model in path.parents else gguf
+            message = self.fault(2, source, "--write-manifest", path.parent / "." / path.name)
+            self.assertIn(f"{path} is a file of the model {source}", message)
+        self.assertEqual({path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}, before)
+        tool.output("verify", model, "--write-manifest", model / "manifest.json")
+
+    def test_a_manifest_never_replaces_a_shard(self):
+        model = self.folder / "shards"
+        shutil.copytree(FAMILY.parent / "mixtral/hf", model)
+        shards = [*model.glob("*.safetensors"), model / "model.safetensors.index.json"]
+        self.assertEqual(len(shards), 3)
+        for path in shards:
+            self.assertIn("is a file of the model", self.fault(2, model, "--write-manifest", path))
+        tool.output("verify", model)
+
     def test_a_bar_on_a_terminal(self):
         terminal, other_end = pty.openpty()
         with subprocess.Popen([tool.BIN, "verify", HAIKU], stdout=subprocess.DEVNULL, stderr=other_end) as process:
