@@ -87,16 +87,40 @@ void expect_all_refused(const std::vector<Fault>& faults, std::size_t least) {
 }
 
 TEST(Faults, TheUndamagedModelsAreGood) {
-  const TempDir folder;
+  const TempDir folder, fp8_folder;
   write_file(folder / "model.gguf", small_gguf().bytes());
-  for (const auto& [name, content] : small_hf()) {
-    write_file(folder / name, content);
-  }
-  for (const std::string& path : {folder / "model.gguf", folder.path()}) {
+  write_all(folder, small_hf());
+  write_all(fp8_folder, small_fp8_hf());
+  for (const std::string& path : {folder / "model.gguf", folder.path(), fp8_folder.path()}) {
     const auto model = verify_model(path, nullptr, {});
     EXPECT_TRUE(model.ok()) << model.error().message;
     EXPECT_EQ(tool("verify", path).code, 0);
   }
+}
+
+/// Decoded weights would take four times the file.
+TEST(Faults, Fp8WeightsAreCheckedAsTheyLie) {
+  constexpr std::size_t kRows = 1 << 16;
+  HfFiles files = small_fp8_hf();
+  std::string& config = files["config.json"];
+  const std::string sizes = "\"intermediate_size\":32";
+  config.replace(config.find(sizes), sizes.size(), "\"intermediate_size\":65536");
+  std::vector<HfTensor> tensors = small_fp8_tensors(), scales;
+  for (HfTensor& tensor : tensors) {
+    if (tensor.name.find(".mlp.") != std::string::npos) {
+      const bool is_down = tensor.name.find("down") != std::string::npos;
+      tensor = {tensor.name, "F8_E4M3", is_down ? "[32,65536]" : "[65536,32]", std::string(kRows * 32, kOneInE4m3)};
+      scales.push_back({tensor.name + "_scale", "F32", "[1]", f32s(1)});
+    }
+  }
+  tensors.insert(tensors.end(), scales.begin(), scales.end());
+  files["model.safetensors"] = safetensors_image(tensors);
+  const TempDir folder;
+  write_all(folder, files);
+  reset_largest_allocation();
+  const auto model = verify_model(folder.path(), nullptr, {});
+  EXPECT_LE(largest_allocation(), std::size_t{1} << 20);
+  EXPECT_TRUE(model.ok()) << model.error().message;
 }
 
 TEST(Faults, StructureOfGguf) {
@@ -112,7 +136,7 @@ TEST(Faults, StructureOfSafeTensors) {
 }
 
 TEST(Faults, ContentOfSafeTensors) {
-  expect_all_refused(safetensors_content_faults(), 20);
+  expect_all_refused(safetensors_content_faults(), 30);
 }
 
 }  // namespace

@@ -20,21 +20,26 @@ std::vector<Fault> key_faults() {
   return {
       gguf_fault("no_architecture", [](SmallGguf& m) { m.erase_key("general.architecture"); },
                  {"key general.architecture is missing"}),
-      key("unknown_architecture", "general.architecture", text, raw_text("quantum"), {"'quantum'"}),
+      key("unknown_architecture", "general.architecture", text, raw_text("quantum"),
+          {"unknown architecture 'quantum'"}),
       key("architecture_a_number", "general.architecture", u32, raw(1U),
           {"key general.architecture is an integer (1), not a string"}),
       gguf_fault("key_missing", [](SmallGguf& m) { m.erase_key("llama.block_count"); },
                  {"key llama.block_count is missing"}),
       key("key_a_text", "llama.embedding_length", text, raw_text("32"),
           {"key llama.embedding_length is a string (32), not an integer"}),
-      key("no_heads", "llama.attention.head_count", u32, raw(0U), {"llama.attention.head_count", "0"}),
-      key("heads_that_do_not_divide", "llama.attention.head_count_kv", u32, raw(3U), {"head"}),
-      key("absurd_layers", "llama.block_count", u32, raw(UINT32_MAX), {"llama.block_count", "4294967295"}),
+      key("no_heads", "llama.attention.head_count", u32, raw(0U),
+          {"key llama.attention.head_count is 0, must be between 1 and"}),
+      key("heads_that_do_not_divide", "llama.attention.head_count_kv", u32, raw(3U),
+          {"layer 0: 2 heads are not a multiple of 3 KV heads"}),
+      key("absurd_layers", "llama.block_count", u32, raw(UINT32_MAX),
+          {"key llama.block_count is 4294967295, must be between 1 and"}),
       key("epsilon_not_a_number", "llama.attention.layer_norm_rms_epsilon", f32, raw(0x7FC00000U),
-          {"llama.attention.layer_norm_rms_epsilon", "nan"}),
-      key("unknown_tokenizer", "tokenizer.ggml.model", text, raw_text("runes"), {"tokenizer.ggml.model", "runes"}),
+          {"llama.attention.layer_norm_rms_epsilon is nan, must be between"}),
+      key("unknown_tokenizer", "tokenizer.ggml.model", text, raw_text("runes"),
+          {"tokenizer.ggml.model is 'runes', supported are"}),
       key("scores_of_another_length", "tokenizer.ggml.scores", 9, raw(6U) + raw(std::uint64_t{1}) + f32s(1),
-          {"tokenizer.ggml.scores"}),
+          {"tokenizer.ggml.scores has 1 entries, tokenizer.ggml.tokens has 264"}),
   };
 }
 
@@ -59,7 +64,7 @@ std::vector<Fault> tensor_faults() {
                    m.tensor("token_embd.weight") = {"token_embd.weight", {32, 8}, 0, f32s(256)};
                    m.tensor("output.weight") = {"output.weight", {32, 8}, 0, f32s(256)};
                  },
-                 {"264"}),
+                 {"the tokenizer has 264 tokens, the embedding only 8 rows"}),
       gguf_fault("stray_tensor",
                  [](SmallGguf& m) {
                    m.tensors.push_back({"blk.1.attn_norm.weight", {32}, 0, f32s(32)});

@@ -103,13 +103,29 @@ TEST(Fp8, LatentAttention) {
 }
 
 TEST(Fp8, WithoutScalesTheValuesAreTheWeights) {
-  Rebuilt model("llama", true);
-  Rebuilt plain("llama", true);
-  for (const auto& [name, tensor] : Rebuilt("llama", true).checkpoint.tensors) {
-    model.add(name, tensor.shape, model.floats(name), DType::f8_e4m3);
-    plain.add(name, tensor.shape, model.floats(name));
+  for (const std::string family : {"llama", "mixtral"}) {
+    Rebuilt model(family, true);
+    Rebuilt plain(family, true);
+    for (const auto& [name, tensor] : Rebuilt(family, true).checkpoint.tensors) {
+      model.add(name, tensor.shape, model.floats(name), DType::f8_e4m3);
+      plain.add(name, tensor.shape, model.floats(name));
+    }
+    EXPECT_EQ(model.logits(), plain.logits()) << family;
   }
-  EXPECT_EQ(model.logits(), plain.logits());
+}
+
+/// Experts of one tensor are of one kind.
+TEST(Fp8, ExpertsThatDifferAreNamed) {
+  const std::string expert = "model.layers.0.block_sparse_moe.experts.1.w1.weight";
+  Rebuilt model("mixtral", true);
+  for (const auto& [name, tensor] : Rebuilt("mixtral", true).checkpoint.tensors) {
+    model.add(name, tensor.shape, model.floats(name), DType::f8_e4m3);
+  }
+  model.add(expert + "_scale", {1}, {1});
+  EXPECT_NE(model.fault().find(expert + " one has a scale, the other has none"), std::string::npos) << model.fault();
+  model.drop(expert + "_scale");
+  model.add(expert, model.shape(expert), model.floats(expert));
+  EXPECT_NE(model.fault().find("tensor " + expert + " is F32, but "), std::string::npos) << model.fault();
 }
 
 /// BF16 scales, as some programs write them: the weight is the value times the scale that is there.

@@ -46,8 +46,29 @@ struct Count {
   int ran = 0;
 };
 
+/// What looks at the weights without building them says the same.
+void expect_checked_alike(const Checkpoint& checkpoint, const std::string& what) {
+  const auto family = find_family(checkpoint);
+  if (!family.ok()) {
+    return;
+  }
+  const ModelSource source(checkpoint, (*family)->names, 0);
+  const auto spec = make_spec(source);
+  if (!spec.ok()) {
+    return;
+  }
+  const auto plan = make_plan(*spec, source);
+  if (!plan.ok()) {
+    return;
+  }
+  const auto bound = bind_weights(source, *plan);
+  const Status checked = check_weights(source, *plan);
+  EXPECT_EQ(checked.ok() ? "" : checked.error().message, bound.ok() ? "" : bound.error().message) << what;
+}
+
 /// Loads it and, where that succeeds, runs a batch.
 void try_model(const Checkpoint& checkpoint, const std::string& what, Count& count) {
+  expect_checked_alike(checkpoint, what);
   auto model = load_golden(checkpoint, "cpu", {.n_threads = 1, .activations = Activations::f32});
   if (!model.ok()) {
     ++count.refused;

@@ -33,6 +33,7 @@ inline constexpr std::uint16_t kHalf = 0x3800;          // 0.5 in F16
 inline constexpr std::uint16_t kHalfInBf16 = 0x3F00;    // 0.5 in BF16
 inline constexpr std::uint16_t kHalfInfinite = 0x7C00;  // in F16
 inline constexpr std::uint16_t kHalfNan = 0x7E00;
+inline constexpr char kOneInE4m3 = 0x38;
 
 /// `rows` rows of one Q8_0 block each.
 inline std::string q8_blocks(std::size_t rows, std::uint16_t scale = kHalf) {
@@ -187,6 +188,19 @@ inline std::vector<HfTensor> small_hf_tensors() {
           {"lm_head.weight", "F32", "[8,32]", f32s(256)}};
 }
 
+/// The same with q in FP8 and one scale for it.
+inline std::vector<HfTensor> small_fp8_tensors() {
+  std::vector<HfTensor> tensors = small_hf_tensors();
+  const std::string query = "model.layers.0.self_attn.q_proj.weight";
+  for (HfTensor& tensor : tensors) {
+    if (tensor.name == query) {
+      tensor = {query, "F8_E4M3", "[32,32]", std::string(1024, kOneInE4m3)};
+    }
+  }
+  tensors.push_back({query + "_scale", "F32", "[1]", f32s(1)});
+  return tensors;
+}
+
 /// The files of a directory, by name.
 using HfFiles = std::map<std::string, std::string>;
 inline HfFiles small_hf() {
@@ -197,6 +211,13 @@ inline HfFiles small_hf() {
           {"tokenizer.json", R"({"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}})"},
           {"tokenizer_config.json", "{}"},
           {"model.safetensors", safetensors_image(small_hf_tensors())}};
+}
+
+inline HfFiles small_fp8_hf() {
+  HfFiles files = small_hf();
+  files["config.json"].insert(1, R"("quantization_config":{"quant_method":"fp8"},)");
+  files["model.safetensors"] = safetensors_image(small_fp8_tensors());
+  return files;
 }
 
 }  // namespace llorch::testing
