@@ -106,7 +106,7 @@ Status add_config(ChatFiles& files, const std::string& path) {
 Status add_additional(ChatFiles& files, const std::string& directory) {
   LL_ASSIGN(const std::vector<std::string> names, additional_templates(directory));
   for (const std::string& name : names) {
-    const std::string path = directory + "/" + name;
+    const std::string path = fmt::format("{}/{}", directory, name);
     LL_ASSIGN(std::string text, read_text(path));
     add(files, std::filesystem::path(name).stem().string(), std::move(text), path);
   }

@@ -85,7 +85,7 @@ void add_keys(Digester& digester, const Metadata& metadata) {
 Status add_files(Digester& digester, const std::string& directory) {
   LL_ASSIGN(const std::vector<std::string> names, text_files(directory));
   for (const std::string& name : names) {
-    LL_ASSIGN(const auto file, MappedFile::open(directory + "/" + name));
+    LL_ASSIGN(const auto file, MappedFile::open(fmt::format("{}/{}", directory, name)));
     Digester content;
     content.add(file->bytes());
     digester.add(fmt::format("file {} {}\n", framed(name), content.hex()));

@@ -176,7 +176,7 @@ Status refuse_overwriting(const Checkpoint& model, const std::string& out) {
     LL_ASSIGN(std::vector<std::string> names, text_files(model.path));
     names.emplace_back("model.safetensors.index.json");
     for (const std::string& name : names) {
-      paths.push_back(model.path + "/" + name);
+      paths.push_back(fmt::format("{}/{}", model.path, name));
     }
   }
   for (const std::string& path : paths) {
