@@ -9,13 +9,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <random>
-#include <system_error>
 
 #include "base/format.h"
 #include "base/mmap.h"
-#include "checkpoint/digest.h"
 #include "checkpoint/printable.h"
 #include "server/progress_bar.h"
 
@@ -165,28 +162,6 @@ Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOp
     note("warning: " + printable(problem, kWarningBytes));
   }
   return model;
-}
-
-Status refuse_overwriting(const Checkpoint& model, const std::string& out) {
-  std::vector<std::string> paths;
-  for (const auto& file : model.files) {
-    paths.push_back(file->path());
-  }
-  if (model.container == Container::safetensors) {
-    LL_ASSIGN(std::vector<std::string> names, text_files(model.path));
-    names.emplace_back("model.safetensors.index.json");
-    for (const std::string& name : names) {
-      paths.push_back(fmt::format("{}/{}", model.path, name));
-    }
-  }
-  for (const std::string& path : paths) {
-    std::error_code missing;  // one of them is not there: not the same
-    if (std::filesystem::equivalent(path, out, missing)) {
-      return errorf(ErrorCode::invalid_argument, "{} is a file of the model {}: writing it would lose the model", out,
-                    model.path);
-    }
-  }
-  return {};
 }
 
 Result<std::vector<std::int32_t>> parse_ids(std::string_view text) {

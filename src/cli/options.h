@@ -91,10 +91,6 @@ void note_warnings(const Tokenizer& tokenizer);
 /// tokenizer's).
 Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options = {});
 
-/// An error where `out` is one of the files that `model` is read from, by whatever path: writing it would lose the
-/// model. Those of a directory are its shards, their index, and its text_files().
-Status refuse_overwriting(const Checkpoint& model, const std::string& out);
-
 /// "1,2,3" -> ids; blanks are allowed. At least one id, each 0 to 2^31 - 1.
 Result<std::vector<std::int32_t>> parse_ids(std::string_view text);
 /// An error that names the first id outside [0, vocab).

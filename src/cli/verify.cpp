@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "engine/verify.h"
 #include "server/progress_bar.h"
 
@@ -31,7 +32,7 @@ Result<VerifiedModel> verified(const VerifyArgs& args) {
   }
   if (!args.write_manifest.empty()) {  // before the work begins
     LL_ASSIGN(const ModelFiles files, open_model(args.model));
-    LL_TRY(refuse_overwriting(*files.checkpoint, args.write_manifest));
+    LL_TRY(refuse_input(args.write_manifest, *files.checkpoint, {}));
   }
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   const auto draw = [](double share) { draw_bar("verifying", share); };
@@ -95,14 +96,12 @@ Verb add_verify(CLI::App& root) {
   auto args = std::make_shared<VerifyArgs>();
   CLI::App* app = root.add_subcommand("verify", "Checks every byte of a model, and computes its digest");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
-  const auto not_empty =
-      CLI::Validator([](const std::string& path) { return path.empty() ? "must not be empty" : ""; }, "");
   CLI::Option* read =
       app->add_option("--manifest", args->manifest, "a file that --write-manifest made: the model must be that one")
-          ->check(not_empty);
+          ->check(not_empty());
   app->add_option("--write-manifest", args->write_manifest,
                   "writes the digests of the model, if it is good, to this file")
-      ->check(not_empty)
+      ->check(not_empty())
       ->excludes(read);
   app->add_flag("--json", args->json, "one JSON object, with the fault in it");
   return {app, [args] { return verify(*args); }};

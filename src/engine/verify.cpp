@@ -8,8 +8,14 @@
 namespace llorch {
 namespace {
 
+/// "no_vocab" says that a file has none on purpose.
+bool names_vocab(const Metadata& metadata) {
+  const auto model = metadata.string_or("tokenizer.ggml.model", "no_vocab");
+  return !model.ok() || *model != "no_vocab";
+}
+
 bool has_tokenizer(const Checkpoint& checkpoint) {
-  return checkpoint.container == Container::gguf ? checkpoint.metadata.has("tokenizer.ggml.model")
+  return checkpoint.container == Container::gguf ? names_vocab(checkpoint.metadata)
                                                  : !checkpoint.tokenizer_json_path.empty();
 }
 
