@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "base/format.h"
+#include "checkpoint/digest.h"
 #include "engine/loaded_model.h"
 
 namespace llorch::cli {
@@ -15,20 +16,27 @@ bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
   return std::filesystem::equivalent(a, b, ignored);
 }
 
-bool is_file_of(const std::filesystem::path& out, const Checkpoint& model) {
-  std::error_code ignored;
-  if (model.container == Container::safetensors && std::filesystem::exists(out, ignored) &&
-      same_file(out.has_parent_path() ? out.parent_path() : ".", model.path)) {
-    return true;
+/// Those of a directory are its shards, their index, and its text_files().
+Result<std::vector<std::string>> files_of(const Checkpoint& model) {
+  std::vector<std::string> paths;
+  for (const auto& file : model.files) {
+    paths.push_back(file->path());
   }
-  return std::any_of(model.files.begin(), model.files.end(),
-                     [&](const auto& file) { return same_file(out, file->path()); });
+  if (model.container == Container::safetensors) {
+    LL_ASSIGN(std::vector<std::string> names, text_files(model.path));
+    names.emplace_back("model.safetensors.index.json");
+    for (const std::string& name : names) {
+      paths.push_back(fmt::format("{}/{}", model.path, name));
+    }
+  }
+  return paths;
 }
 
 }  // namespace
 
 Status refuse_input(const std::string& out, const Checkpoint& model, const std::vector<std::string>& others) {
-  if (is_file_of(out, model)) {
+  LL_ASSIGN(const std::vector<std::string> files, files_of(model));
+  if (std::any_of(files.begin(), files.end(), [&](const std::string& file) { return same_file(out, file); })) {
     return errorf(ErrorCode::invalid_argument, "{} is a file of the model {}, which writing it would destroy", out,
                   model.path);
   }

@@ -9,7 +9,7 @@
 
 namespace llorch::cli {
 
-/// ErrorCode::invalid_argument when `out` is a file of the model, any file of a model's directory, or one of `others`
+/// ErrorCode::invalid_argument when `out` is a file of the model, by whatever path, or one of `others`
 /// (empty names are passed over): writing it would lose what is being read.
 Status refuse_input(const std::string& out, const Checkpoint& model, const std::vector<std::string>& others);
 

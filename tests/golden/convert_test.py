@@ -17,7 +17,7 @@ MXFP4 = ["gpt-oss-mxfp4"]  # kept as stored: F32 would be another file
 # Keys that a converted file has and its twin may lack: they say what would be assumed without them.
 MORE = ["attention.key_length", "attention.value_length", "attention.head_count_kv", "rope.dimension_count", "rope.freq_base",
         "rope.freq_base_swa", "vocab_size", "expert_feed_forward_length", "expert_group_count", "expert_group_used_count", "expert_gating_func", "expert_weights_norm",
-        "tokenizer.ggml.pre", "tokenizer.ggml.add_space_prefix"]
+        "tokenizer.ggml.pre", "tokenizer.ggml.add_space_prefix", "general.quantization_version"]
 # Keys of the twin alone, about the file and its author.
 LESS = ["general.license", "general.description", "general.alignment", "general.quantization_version"]
 # Keys whose value may be another: the name is the directory's, and characters that nothing merges into have scores that nothing reads.
@@ -123,7 +123,7 @@ class Refused(unittest.TestCase):
         path.write_text(json.dumps(tool.read_json(path) | changes))
 
     def test_directories(self):
-        self.refused(2, "'Q3' is not known", "--type", "Q3")
+        self.refused(2, "not 'Q3'", "--type", "Q3")
         (self.directory / "tokenizer.json").unlink()
         self.refused(3, "there is no tokenizer.json")
         self.set_config(architectures=["NoSuchForCausalLM"])
@@ -135,7 +135,7 @@ class Refused(unittest.TestCase):
         self.refused(5, "model", out=self.directory)
         self.refused(5, "no-such", out=self.out.parent / "no-such/out.gguf")
         self.refused(5, "/dev/full", out=pathlib.Path("/dev/full"))
-        self.refused(2, "part of the model", out=self.directory / "model.safetensors")
+        self.refused(2, "is a file of the model", out=self.directory / "model.safetensors")
 
     def test_a_gguf(self):
         self.directory = HAIKU / "haiku.gguf"

@@ -5,7 +5,7 @@ import struct
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
 F32, F16, BF16 = 0, 1, 30
-BLOCKS = {39: (32, 17)}  # MXFP4
+BLOCKS = {8: (32, 34), 39: (32, 17)}  # Q8_0, MXFP4
 
 
 class GgufFile:

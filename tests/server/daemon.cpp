@@ -296,14 +296,28 @@ bool Daemon::wait_descriptors(const std::function<bool(int)>& good) const {
   return false;
 }
 
-bool Daemon::wait_health(const std::string& field, int value) {
+namespace {
+
+/// Asks for up to 20 s.
+template <class Condition>
+bool wait_until(Condition holds) {
   for (int tries = 0; tries < 400; ++tries) {
-    if (health()[field] == value) {
+    if (holds()) {
       return true;
     }
     sleep_ms(50);
   }
   return false;
+}
+
+}  // namespace
+
+bool Daemon::wait_health(const std::string& field, int value) {
+  return wait_until([&] { return health()[field] == value; });
+}
+
+bool Daemon::wait_metric(const std::string& sample, double value) {
+  return wait_until([&] { return metric(sample) == value; });
 }
 
 }  // namespace llorch::testing

@@ -93,6 +93,8 @@ class Daemon {
   bool wait_descriptors(const std::function<bool(int)>& good) const;
   /// Polls /health until `field` is `value`; false after 20 s.
   bool wait_health(const std::string& field, int value);
+  /// The same of a sample of /metrics.
+  bool wait_metric(const std::string& sample, double value);
 
  private:
   int entries(const char* folder) const;
