@@ -60,6 +60,7 @@ enum class Activations : std::uint8_t { f32, q8 };
 struct BackendOptions {
   int n_threads = 0;                          // 0: physical cores allowed to the process
   Activations activations = Activations::q8;  // q8 where a quantised format has such a kernel; f32: exact
+  bool repack = true;                         // weights in the layout of the kernels, where they have one
   Recorder* recorder = nullptr;               // nullptr: nothing is recorded and it costs nothing
 };
 

@@ -22,9 +22,17 @@
 
 namespace llorch {
 
+/// A matrix in the layout of a table's kernels. Row r begins at data + r * row_bytes where r is a multiple of
+/// OpTable::packed_rows; other rows have no place of their own.
+struct PackedView {
+  const std::byte* data = nullptr;  // nullptr: the matrix is as it is in its file
+  std::int64_t row_bytes = 0;
+};
+
 /// A plan's weights as host code reads them, indexed by WeightId. Matrices point into the checkpoint's mapping.
 struct HostWeights {
   std::vector<MatrixView> matrices;         // empty view for vectors
+  std::vector<PackedView> packed;           // empty when nothing was packed
   std::vector<std::vector<float>> vectors;  // empty for matrices
 };
 
@@ -54,6 +62,14 @@ struct Work {
     return id == kNoWeight ? nullptr : weights->vectors[static_cast<std::size_t>(id)].data();
   }
   const MatrixView& matrix(WeightId id) const { return weights->matrices[static_cast<std::size_t>(id)]; }
+  /// Rows from `row` on of a packed matrix; nullptr when it is not packed.
+  const std::byte* packed(WeightId id, std::int64_t row = 0) const {
+    if (weights->packed.empty() || weights->packed[static_cast<std::size_t>(id)].data == nullptr) {
+      return nullptr;
+    }
+    const PackedView& view = weights->packed[static_cast<std::size_t>(id)];
+    return view.data + row * view.row_bytes;
+  }
   float* slot(Slot s) const { return slots[static_cast<std::size_t>(s)]; }
 };
 inline constexpr std::size_t kScratchBytes = std::size_t{1} << 20;
@@ -61,6 +77,7 @@ inline constexpr std::size_t kScratchBytes = std::size_t{1} << 20;
 /// y[i, r] = W[r] . x[row(i)] + bias[r], then y = y, or y_old + scale * y when accumulating, or scale * y with the cap.
 struct Matmul {
   const MatrixView* w = nullptr;         // [rows, cols]
+  const std::byte* packed = nullptr;     // the same in the table's layout; nullptr: only as the file has it
   const float* x = nullptr;              // row i of the product reads x + (x_rows ? x_rows[i] : i) * x_step()
   const std::int32_t* x_rows = nullptr;  // nullptr: 0, 1, 2, ...
   int m = 0;                             // rows of the product
@@ -91,6 +108,12 @@ struct OpTable {
   void (*add)(const AddOp&, const Work&) = nullptr;
   /// True when matmul has a kernel for this format with 8-bit activations (used when Work::activations is q8).
   bool (*has_q8)(DType) = nullptr;
+  /// Bytes of a row of `cols` weights in the layout that matmul reads fastest with 8-bit activations; 0: such rows stay
+  /// as they are. May be absent.
+  std::int64_t (*packed_row_bytes)(DType, std::int64_t cols) = nullptr;
+  int packed_rows = 1;  // rows lie in groups of as many
+  /// Packs groups [begin, end) of w's rows into `packed`, where all its groups will lie; a last group is filled up.
+  void (*pack)(const MatrixView& w, Range groups, std::byte* packed) = nullptr;
   std::size_t scratch_bytes = kScratchBytes;  // that a thread needs
 };
 

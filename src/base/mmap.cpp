@@ -83,11 +83,21 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
 }
 
 void MappedFile::forget(std::span<const std::byte> part) const {
+  if (!is_copy_) {
+    give_back(part);
+  }
+}
+
+void MappedFile::drop(std::span<const std::byte> part) const {
+  give_back(part);
+}
+
+void MappedFile::give_back(std::span<const std::byte> part) const {
   const auto address = [](const std::byte* at) { return reinterpret_cast<std::uintptr_t>(at); };
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const std::uintptr_t begin = (address(part.data()) + page - 1) / page * page;
   const std::uintptr_t end = address(part.data() + part.size()) / page * page;
-  if (!is_copy_ && begin < end && begin >= address(bytes_.data()) && end <= address(bytes_.data() + bytes_.size())) {
+  if (begin < end && begin >= address(bytes_.data()) && end <= address(bytes_.data() + bytes_.size())) {
     ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
 }

@@ -35,10 +35,13 @@ class MappedFile {
   /// Gives back the memory of the pages that lie wholly in `part`; they come again when they are touched. Nothing of
   /// copies and of bytes that are not of this file.
   void forget(std::span<const std::byte> part) const;
+  /// The same of copies too, whose bytes are zeros afterwards: for what nobody reads again.
+  void drop(std::span<const std::byte> part) const;
 
  private:
   MappedFile(std::string path, std::span<const std::byte> bytes, bool is_copy)
       : path_(std::move(path)), bytes_(bytes), is_copy_(is_copy) {}
+  void give_back(std::span<const std::byte> part) const;
   std::string path_;
   std::span<const std::byte> bytes_;
   bool is_copy_;

@@ -81,6 +81,10 @@ void add_device_options(CLI::App& app, DeviceArgs& args) {
                  "q8: 8-bit activations where a quantised format has such a kernel; f32: exact")
       ->check(CLI::IsMember({"q8", "f32"}))
       ->capture_default_str();
+  app.add_option("--repack", args.repack,
+                 "on: weights in the layout of the kernels, where they have one; off: as in the file, slower")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
 }
 
 void add_request_options(CLI::App& app, SamplingArgs& args) {
@@ -147,6 +151,7 @@ Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOp
   options.device = args.device;
   options.backend.n_threads = args.threads;
   options.backend.activations = args.activations == "f32" ? Activations::f32 : Activations::q8;
+  options.backend.repack = args.repack == "on";
   options.context = args.context;
   if (isatty(STDERR_FILENO) != 0) {
     options.progress = draw_progress;

@@ -55,12 +55,13 @@ CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 /// Refuses "", which an unset shell variable leaves.
 CLI::Validator not_empty();
 
-/// --device, --threads, --context, --activations.
+/// --device, --threads, --context, --activations, --repack.
 struct DeviceArgs {
   std::string device = "cpu";
   int threads = 0;
   int context = 0;
   std::string activations = "q8";
+  std::string repack = "on";
 };
 void add_device_options(CLI::App& app, DeviceArgs& args);
 

@@ -25,8 +25,10 @@ struct Bound {
 
 class CheckpointWeights : public WeightSource {
  public:
-  /// `arena`: where what has to be built is put; one without data: weights to be checked, not read.
-  explicit CheckpointWeights(TensorArena arena) : arena_(std::move(arena)) {}
+  /// `checkpoint`, which must outlive this, has the weights; `arena`: where what has to be built is put; one without
+  /// data: weights to be checked, not read.
+  CheckpointWeights(const Checkpoint& checkpoint, TensorArena arena)
+      : checkpoint_(&checkpoint), arena_(std::move(arena)) {}
 
   Result<MatrixView> matrix(WeightId id) const override {
     const auto& [tensor, decl] = bound_[static_cast<std::size_t>(id)];
@@ -48,6 +50,16 @@ class CheckpointWeights : public WeightSource {
     return std::vector<float>(first, first + decl.cols);
   }
 
+  void drop(WeightId id) const override {
+    const auto& [tensor, decl] = bound_[static_cast<std::size_t>(id)];
+    const auto row_bytes = static_cast<std::size_t>(bytes_of(format_of(tensor->type), decl.cols));
+    const auto part = tensor->data.subspan(static_cast<std::size_t>(decl.first_row) * row_bytes,
+                                           static_cast<std::size_t>(decl.rows) * row_bytes);
+    for (const auto& file : checkpoint_->files) {
+      file->drop(part);
+    }
+  }
+
   /// Finds, builds and checks the tensor of `decl`.
   Status bind(const TensorPlace& place, const WeightDecl& decl);
   /// By WeightId.
@@ -60,6 +72,7 @@ class CheckpointWeights : public WeightSource {
  private:
   Result<const Tensor*> find(const TensorPlace& place, const WeightDecl& decl);
 
+  const Checkpoint* checkpoint_;
   std::vector<Bound> bound_;
   std::map<std::string, std::unique_ptr<const Tensor>> found_;  // by canonical name
   std::vector<Bound> made_of_bytes_;
@@ -142,7 +155,7 @@ Status check_finite(const std::vector<const Tensor*>& tensors) {
 
 /// Finds all weights of the plan, and nothing else in the files.
 Result<std::unique_ptr<CheckpointWeights>> find_weights(const TensorPlace& place, const Plan& plan, TensorArena arena) {
-  auto weights = std::make_unique<CheckpointWeights>(std::move(arena));
+  auto weights = std::make_unique<CheckpointWeights>(place.source.checkpoint(), std::move(arena));
   for (const WeightDecl& decl : plan.weights) {
     LL_TRY(weights->bind(place, decl));
   }

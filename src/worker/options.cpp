@@ -66,6 +66,7 @@ struct Raw {
   std::string log_format;  // empty: by what stderr is
   std::string log_level = "info";
   std::string activations = "q8";
+  std::string repack = "on";
   std::string verify_manifest;
   std::string api_key_file;
   std::string tls_cert;
@@ -120,6 +121,10 @@ void add_model(CLI::App& app, Raw& raw) {
   app.add_option("--activations", raw.activations,
                  "f32: exact activations; q8: 8-bit ones where a quantised format has such a kernel")
       ->check(CLI::IsMember({"f32", "q8"}))
+      ->capture_default_str();
+  app.add_option("--repack", raw.repack,
+                 "off: weights stay as they are in the file, slower; on: as the kernels read them")
+      ->check(CLI::IsMember({"on", "off"}))
       ->capture_default_str();
 }
 
@@ -229,6 +234,7 @@ Status finish(const Daemon& daemon, Raw& raw) {
   o.log_format = text ? LogFormat::text : LogFormat::json;
   o.log_level = level_of(raw.log_level);
   o.activations = raw.activations == "f32" ? Activations::f32 : Activations::q8;
+  o.repack = raw.repack == "on";
   o.http.header_timeout = ms(raw.header_timeout_s);
   o.http.body_timeout = ms(raw.body_timeout_s);
   o.http.idle_timeout = ms(raw.idle_timeout_s);

@@ -114,7 +114,7 @@ class LoadProgress {
 Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   LoadOptions load;
   load.device = options.device;
-  load.backend = {.n_threads = options.threads, .activations = options.activations};
+  load.backend = {.n_threads = options.threads, .activations = options.activations, .repack = options.repack};
   load.context = options.context;
   load.max_sequences = options.max_sequences;
   load.kv_cache_bytes = options.kv_cache_mb << 20U;

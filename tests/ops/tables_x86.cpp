@@ -14,6 +14,8 @@ std::vector<OpTable> tables() {
     if (all.back().matmul != avx512::matmul) {  // what a processor without VNNI gets
       all.push_back(all.back());
       all.back().name = "avx512 without VNNI";
+      all.back().has_q8 = avx512::has_q8;
+      all.back().packed_row_bytes = nullptr;
       all.back().matmul = avx512::matmul;
     }
   }

@@ -9,6 +9,8 @@ void matmul_f32(const Matmul& mm, const Work& work);
 void matmul(const Matmul& mm, const Work& work);
 void matmul_vnni(const Matmul& mm, const Work& work);
 bool has_q8(DType type);
+/// Formats of packed.h with 8-bit activations, packed or not.
+void matmul_packed(const Matmul& mm, const Work& work);
 void attend(const AttendOp& op, int layer, const Work& work);
 void norm(const NormOp& op, const Work& work);
 void gate(const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work);

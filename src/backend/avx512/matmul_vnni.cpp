@@ -4,6 +4,7 @@
 
 #include "backend/avx512/kernels.h"
 #include "backend/avx512/lanes.h"
+#include "backend/avx512/packed.h"
 #include "base/check.h"
 
 LL_TARGET_BEGIN_VNNI
@@ -22,7 +23,10 @@ LL_INLINE Ints dot4(Ints sums, Ints w, Ints x) {
 }  // namespace
 
 void matmul_vnni(const Matmul& mm, const Work& work) {
-  if (work.activations == Activations::q8 && has_q8(mm.w->type)) {
+  const bool q8 = work.activations == Activations::q8;
+  if (q8 && (mm.packed != nullptr || !has_q8(mm.w->type)) && packed_row_bytes(mm.w->type, mm.w->cols) > 0) {
+    matmul_packed(mm, work);
+  } else if (q8 && has_q8(mm.w->type)) {
     run_matmul_q8(mm, work);
   } else {
     matmul_f32(mm, work);

@@ -2,6 +2,7 @@
 #include "backend/ops.h"
 
 #include "backend/avx512/kernels.h"
+#include "backend/avx512/packed.h"
 
 namespace llorch::avx512 {
 
@@ -15,8 +16,15 @@ OpTable ops(const OpTable& base) {
   OpTable table = base;
   table.name = "avx512";
   table.deterministic = true;
-  table.matmul = __builtin_cpu_supports("avx512vnni") != 0 ? matmul_vnni : matmul;
+  table.matmul = matmul;
   table.has_q8 = has_q8;
+  if (__builtin_cpu_supports("avx512vnni") != 0) {
+    table.matmul = matmul_vnni;
+    table.has_q8 = [](DType type) { return has_q8(type) || packed_unit(type) != nullptr; };
+    table.packed_row_bytes = packed_row_bytes;
+    table.packed_rows = kPanelRows;
+    table.pack = pack;
+  }
   table.attend = attend;
   table.norm = norm;
   table.gate = gate;

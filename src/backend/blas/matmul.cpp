@@ -96,6 +96,7 @@ OpTable ops(const OpTable& base) {
   table.deterministic = false;
   table.matmul_many = matmul;
   table.many_rows = kManyRows;
+  table.packed_row_bytes = nullptr;  // it reads the file's rows
   table.scratch_bytes = std::max(base.scratch_bytes, kPanelBytes);
   return table;
 }

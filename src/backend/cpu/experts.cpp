@@ -59,9 +59,11 @@ void expert_matmul(const OpTable& table, const ExpertsOp::Part& part, const Work
   const std::int64_t expert = rows.expert[range.begin];
   MatrixView w = all;
   w.rows = part.rows;
-  w.data += (part.begin + expert * part.step) * all.row_bytes;
+  const std::int64_t row = part.begin + expert * part.step;
+  w.data += row * all.row_bytes;
   const float* bias = work.vector(part.bias);
   const Matmul mm{.w = &w,
+                  .packed = work.packed(part.weight, row),
                   .x = by_token ? x : x + range.begin * all.cols,
                   .x_rows = by_token ? rows.token + range.begin : nullptr,
                   .m = range.end - range.begin,

@@ -56,6 +56,9 @@ Status HostBackend::load(const Plan& plan, const WeightSource& source, const KvS
   model_.reset();
   auto model = std::make_unique<ModelMemory>();
   LL_TRY(make_model_memory(*model, plan, source, kv, table_, team_.size()));
+  if (options_.repack && options_.activations == Activations::q8) {
+    LL_TRY(pack_weights(*model, source, table_, team_));
+  }
   model_ = std::move(model);
   return {};
 } catch (const std::bad_alloc&) {

@@ -25,7 +25,7 @@ class HostBackend : public Backend {
   Status verify() override;
   Memory memory() const override;
   Status check_resident() const override;
-  /// Copies the plan; matrices stay where `source` has them. On an error the backend holds no model.
+  /// Copies the plan; matrices are packed, or stay where `source` has them. On an error the backend holds no model.
   Status load(const Plan& plan, const WeightSource& source, const KvShape& kv) override;
   /// The observer runs on the caller's thread between two steps; it must not throw.
   Status run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs,

@@ -70,14 +70,16 @@ class HostTables : public ::testing::TestWithParam<TableCase> {
   }
 };
 
-TEST_P(HostTables, ChunksMixesPagesAndThreadsGiveTheSameBits) {
+TEST_P(HostTables, ChunksMixesPagesThreadsAndRepackingGiveTheSameBits) {
   const TinyModel model(GetParam().type);
   const OpTable table = make_ops(*GetParam().table);
   const auto tokens = testing::random_tokens(kPrompt, model.vocab(), 7);
   const auto others = testing::random_tokens(60, model.vocab(), 8);
   std::vector<float> expected;
   for (const int threads : {1, 2, 3, 4}) {
-    const auto backend = loaded(table, model, {.n_threads = threads, .activations = GetParam().activations});
+    const bool repack = threads != 2;
+    const auto backend =
+        loaded(table, model, {.n_threads = threads, .activations = GetParam().activations, .repack = repack});
     for (const int chunk : threads == 1 ? std::vector{kPrompt, 1, 32, 33} : std::vector{7, kPrompt}) {
       TinyBlocks blocks(model.plan().n_kv_groups, 64, static_cast<std::uint32_t>(100 * threads + chunk));
       TinySequence other = blocks.sequence(others);

@@ -88,6 +88,17 @@ bool near(double got, double expected, double size) {
   return std::fabs(got - expected) <= 1e-4 * size;
 }
 
+/// The matrix in the table's layout; empty when the table has none for it.
+std::vector<std::byte> packed_form(const OpTable& table, const MatrixView& w) {
+  const std::int64_t row_bytes = table.packed_row_bytes == nullptr ? 0 : table.packed_row_bytes(w.type, w.cols);
+  const auto n_groups = static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);
+  std::vector<std::byte> packed(static_cast<std::size_t>(n_groups * table.packed_rows * row_bytes));
+  if (row_bytes > 0) {
+    table.pack(w, {0, n_groups}, packed.data());
+  }
+  return packed;
+}
+
 /// W x for one format. x is whole numbers in [-127, 127] whose blocks of 32 all reach 127, so that 8-bit activations
 /// hold them exactly; the expected sums are in double, from the decoded weights.
 Status verify_matmul(Bench& bench, const Format& format, Activations activations, int n_tokens) {
@@ -105,8 +116,11 @@ Status verify_matmul(Bench& bench, const Format& format, Activations activations
   std::vector<float> y(static_cast<std::size_t>(n_tokens) * kRows, 0.0F);
   const MatrixView w{
       .type = format.type, .rows = kRows, .cols = kCols, .row_bytes = bytes_of(format, kCols), .data = bytes.data()};
+  const std::vector<std::byte> packed =
+      activations == Activations::q8 ? packed_form(bench.table(), w) : std::vector<std::byte>();
   bench.run({}, activations, [&](const Work& work) {
-    run_matmul(bench.table(), {.w = &w, .x = x.data(), .m = n_tokens, .y = y.data()}, work);
+    const std::byte* form = packed.empty() ? nullptr : packed.data();
+    run_matmul(bench.table(), {.w = &w, .packed = form, .x = x.data(), .m = n_tokens, .y = y.data()}, work);
   });
   // Of many tokens every seventh output, which still meets every row and every token: a start should not take long.
   const std::size_t stride = n_tokens > kTokens ? 7 : 1;

@@ -16,6 +16,7 @@ struct Runner {
   void operator()(const NormOp& op) const { table.norm(op, work); }
   void operator()(const LinearOp& op) const {
     const Matmul mm{.w = &work.matrix(op.weight),
+                    .packed = work.packed(op.weight),
                     .x = work.slot(op.in),
                     .m = work.batch->n_tokens(),
                     .y = work.slot(op.out),
@@ -29,8 +30,10 @@ struct Runner {
     for (int h = 0; h < op.n_heads; ++h) {
       MatrixView w = all;
       w.rows = op.rows;
-      w.data += (op.w_begin + static_cast<std::int64_t>(h) * op.w_step) * all.row_bytes;
+      const std::int64_t row = op.w_begin + static_cast<std::int64_t>(h) * op.w_step;
+      w.data += row * all.row_bytes;
       const Matmul mm{.w = &w,
+                      .packed = work.packed(op.weight, row),
                       .x = work.slot(op.in.slot) + op.in.begin + h * op.in.step,
                       .m = work.batch->n_tokens(),
                       .y = work.slot(op.out.slot) + op.out.begin + h * op.out.step,
@@ -56,6 +59,7 @@ struct Runner {
       return;  // a chunk in the middle of a prompt
     }
     const Matmul mm{.w = &work.matrix(op.weight),
+                    .packed = work.packed(op.weight),
                     .x = work.slot(Slot::xn),
                     .x_rows = work.batch->output_rows.data(),
                     .m = work.batch->n_outputs(),

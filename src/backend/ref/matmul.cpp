@@ -1,5 +1,6 @@
 // The reference matmul. With float activations an output is one chain over K in order: sum += w[k] * x[k]. With 8-bit
-// activations it is one chain over blocks of 32: sum += (w_scale * x_scale) * float(integer dot).
+// activations it is one chain over blocks of 32: sum += (w_scale * x_scale) * float(integer dot), twice where halves of
+// the block have scales of their own, then sum -= w_min * (x_scale * sum of x's integers).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,7 +10,13 @@
 #include "backend/ref/ops.h"
 #include "backend/ref/q8.h"
 #include "base/check.h"
+#include "quant/block.h"
 #include "quant/formats.h"
+#include "quant/half.h"
+#include "quant/q4_0/q4_0.h"
+#include "quant/q4_k/q4_k.h"
+#include "quant/q6_k/q6_k.h"
+#include "quant/q8_0/q8_0.h"
 
 namespace llorch::ref {
 namespace {
@@ -46,47 +53,94 @@ void matmul_f32(const Matmul& mm, const Work& work, Range rows) {
   }
 }
 
-/// One block of 32 weights as integers and their scale; smaller than 32 floats, so a row fits where its floats would.
+/// One block of 32 weights as integers: weight = scales[i / 16] * q[i] - min. Smaller than 32 floats, so a row fits
+/// where its floats would.
 struct WeightBlock {
   std::array<std::int8_t, kQ8Block> q;
-  float scale;
+  std::array<float, 2> scales;
+  float min = 0;
+  bool halves = false;  // the two scales differ: each half has a sum of its own
 };
 
-float f16_at(const std::byte* bytes) {
-  float value = 0;
-  format_of(DType::f16).decode(bytes, &value, 1);
-  return value;
+/// The block of 32 at index b of a row.
+WeightBlock q8_0_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ8_0>(row + b * static_cast<std::int64_t>(sizeof(BlockQ8_0)));
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d)}};
+  std::copy(std::begin(from.qs), std::end(from.qs), block.q.begin());
+  return block;
 }
 
-/// Q8_0: [f16 d][32 int8]
-WeightBlock q8_0_block(const std::byte* bytes) {
-  WeightBlock block{.q = {}, .scale = f16_at(bytes)};
+WeightBlock q4_0_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ4_0>(row + b * static_cast<std::int64_t>(sizeof(BlockQ4_0)));
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d)}};
   for (std::size_t i = 0; i < kQ8Block; ++i) {
-    block.q[i] = static_cast<std::int8_t>(bytes[2 + i]);
+    block.q[i] = static_cast<std::int8_t>((from.qs[i % 16] >> i / 16 * 4 & 15) - 8);
   }
   return block;
 }
 
-/// Q4_0: [f16 d][16 bytes]; low halves are weights 0..15, high halves 16..31, each minus 8
-WeightBlock q4_0_block(const std::byte* bytes) {
-  WeightBlock block{.q = {}, .scale = f16_at(bytes)};
-  for (std::size_t i = 0; i < kQ8Block / 2; ++i) {
-    const int byte = std::to_integer<int>(bytes[2 + i]);
-    block.q[i] = static_cast<std::int8_t>((byte & 15) - 8);
-    block.q[i + kQ8Block / 2] = static_cast<std::int8_t>((byte >> 4) - 8);
+WeightBlock q4_k_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ4_K>(row + b / 8 * static_cast<std::int64_t>(sizeof(BlockQ4_K)));
+  const int group = static_cast<int>(b % 8);
+  WeightBlock block{.q = {},
+                    .scales = {f16_to_f32(from.d) * static_cast<float>(q4_k_scale(from.scales, group))},
+                    .min = f16_to_f32(from.dmin) * static_cast<float>(q4_k_min(from.scales, group))};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    const std::uint8_t byte = from.qs[static_cast<std::size_t>(group / 2 * BlockQ4_K::kGroup) + i];
+    block.q[i] = static_cast<std::int8_t>(byte >> group % 2 * 4 & 15);
   }
   return block;
+}
+
+WeightBlock q6_k_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ6_K>(row + b / 8 * static_cast<std::int64_t>(sizeof(BlockQ6_K)));
+  const int first = static_cast<int>(b % 8) * static_cast<int>(kQ8Block);
+  const float d = f16_to_f32(from.d);
+  WeightBlock block{
+      .q = {},
+      .scales = {d * static_cast<float>(from.scales[first / 16]), d * static_cast<float>(from.scales[first / 16 + 1])},
+      .halves = true};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    const Q6KPlace at = q6_k_at(first + static_cast<int>(i));
+    const int q = (from.ql[at.low] >> at.low_shift & 15) | (from.qh[at.high] >> at.high_shift & 3) << 4;
+    block.q[i] = static_cast<std::int8_t>(q - 32);
+  }
+  return block;
+}
+
+using BlockOf = WeightBlock (*)(const std::byte* row, std::int64_t b);
+
+/// nullptr when the format has no product with 8-bit activations.
+BlockOf block_of(DType type) {
+  switch (type) {
+    case DType::q8_0:
+      return q8_0_block;
+    case DType::q4_0:
+      return q4_0_block;
+    case DType::q4_k:
+      return q4_k_block;
+    case DType::q6_k:
+      return q6_k_block;
+    default:
+      return nullptr;
+  }
 }
 
 float q8_chain(const WeightBlock* w, const Q8Rows& x, int row) {
   float sum = 0;
   for (std::int64_t b = 0; b < x.n_blocks; ++b) {
     const std::int8_t* q = x.block(row, b);
-    int dot = 0;
+    int dots[2] = {};
+    int x_sum = 0;
     for (std::size_t i = 0; i < kQ8Block; ++i) {
-      dot += w[b].q[i] * q[i];
+      dots[w[b].halves ? i / 16 : 0] += w[b].q[i] * q[i];
+      x_sum += q[i];
     }
-    sum += (w[b].scale * x.scale(row, b)) * static_cast<float>(dot);
+    sum += (w[b].scales[0] * x.scale(row, b)) * static_cast<float>(dots[0]);
+    if (w[b].halves) {
+      sum += (w[b].scales[1] * x.scale(row, b)) * static_cast<float>(dots[1]);
+    }
+    sum -= w[b].min * (x.scale(row, b) * static_cast<float>(x_sum));
   }
   return sum;
 }
@@ -99,14 +153,13 @@ void matmul_q8(const Matmul& mm, const Work& work, Range rows) {
     quantise_row(x_row(mm, i), x, i);
   }
   work.team->barrier();
-  const auto unpack = w.type == DType::q8_0 ? q8_0_block : q4_0_block;
-  const int block_bytes = format_of(w.type).block_bytes;
+  const BlockOf unpack = block_of(w.type);
   auto* blocks = reinterpret_cast<WeightBlock*>(work.scratch.data());  // [n_blocks]
   LL_CHECK(work.scratch.size() >= static_cast<std::size_t>(x.n_blocks) * sizeof(WeightBlock),
            "a weight row exceeds scratch");
   for (std::int64_t r = rows.begin; r < rows.end; ++r) {
     for (std::int64_t b = 0; b < x.n_blocks; ++b) {
-      blocks[b] = unpack(w.data + r * w.row_bytes + b * block_bytes);
+      blocks[b] = unpack(w.data + r * w.row_bytes, b);
     }
     for (int i = 0; i < mm.m; ++i) {
       store_output(mm, i, r, q8_chain(blocks, x, i));
@@ -117,7 +170,7 @@ void matmul_q8(const Matmul& mm, const Work& work, Range rows) {
 }  // namespace
 
 bool has_q8(DType type) {
-  return type == DType::q8_0 || type == DType::q4_0;
+  return block_of(type) != nullptr;
 }
 
 void matmul(const Matmul& mm, const Work& work) {

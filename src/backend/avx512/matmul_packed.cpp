@@ -1,0 +1,454 @@
+// matmul with 8-bit activations over packed weights (packed.h), by VNNI.
+//
+// One output is one chain: for each block of 32 k fma(weight scale * x scale, float(integer dot), sum), for Q6_K twice,
+// for its two halves, and for Q4_K then fma(-minimum, x scale * sum of x, sum). Integers are exact, so their order is
+// free; rows of x, panels and pieces only choose which chains run side by side. What the offset of the unsigned weights
+// adds to a dot is taken back by what the dot starts with.
+#include "backend/avx512/packed.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+
+#include "backend/avx512/kernels.h"
+#include "backend/avx512/lanes.h"
+#include "base/check.h"
+
+LL_TARGET_BEGIN_VNNI
+namespace llorch::avx512 {
+namespace {
+#include "backend/avx2/generic/store.inc"
+#include "backend/avx512/bytes.inc"
+
+constexpr int kBlock = 32;
+constexpr int kGroups = 8;       // of 4 k in a block
+constexpr int kAhead = 8 << 10;  // bytes between what is used and what is fetched
+constexpr int kPiece = 16;       // blocks that are unpacked at once for many rows of x
+constexpr int kTilePanels = 2;   // panels x rows of x whose sums fit in the registers
+constexpr int kTileRowsOfX = 6;
+constexpr int kTokenBlock = 256;  // rows of x that share an unpacked piece
+constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 512 bytes
+constexpr int kFewRows = 8;       // up to here weights go from memory to registers
+
+/// The m rows of x in 8-bit form, in Work::shared.
+struct Rows8 {
+  std::int8_t* q;        // [m, cols]
+  float* scales;         // [m, n_blocks]
+  float* scaled_sums;    // [m, n_blocks] scale * sum of q
+  std::int32_t* starts;  // [m, n_blocks, 2] what the dots of each half, or of all in the first, start with
+  std::int64_t n_blocks;
+};
+
+inline Rows8 rows8_in(const Matmul& mm, const Work& work) {
+  const std::int64_t n_blocks = mm.w->cols / kBlock;
+  const std::int64_t n = mm.m * n_blocks;
+  LL_CHECK(n * (kBlock + 16) <= static_cast<std::int64_t>(work.shared.size()), "8-bit rows exceed Work::shared");
+  auto* q = reinterpret_cast<std::int8_t*>(work.shared.data());
+  auto* scales = reinterpret_cast<float*>(q + n * kBlock);
+  return {q, scales, scales + n, reinterpret_cast<std::int32_t*>(scales + 2 * n), n_blocks};
+}
+
+/// One block of 32 k of a panel in registers.
+struct Unpacked {
+  Ints w[kGroups];
+  Floats scale[2];
+  Floats min;
+};
+
+LL_INLINE Floats bytes_u8(const std::byte* p) {
+  return to_float(load_u8(p));
+}
+LL_INLINE Floats bytes_i8(const std::byte* p) {
+  return to_float(load_i8(p));
+}
+LL_INLINE void halves_of_bytes(const std::byte* p, Ints* w) {
+  const Ints low = _mm512_set1_epi8(15);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const Ints v = load_ints(p + i * kVectorBytes);
+    w[i] = _mm512_and_si512(v, low);
+    w[4 + i] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+  }
+}
+
+/// How a format's block becomes registers; packed.h has the layouts.
+struct FormQ8_0 {
+  static constexpr int kOffset = 128, kScales = 1, kUnitBlocks = 2, kHead = 64, kVectors = 8;
+  static constexpr bool kMin = false;
+  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
+    u.scale[0] = f16_load(unit + b * 32);
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) {
+      u.w[g] = load_ints(unit + kHead + (b * kVectors + g) * kVectorBytes);
+    }
+  }
+};
+struct FormQ4_0 {
+  static constexpr int kOffset = 8, kScales = 1, kUnitBlocks = 2, kHead = 64, kVectors = 4;
+  static constexpr bool kMin = false;
+  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
+    u.scale[0] = f16_load(unit + b * 32);
+    halves_of_bytes(unit + kHead + b * kVectors * kVectorBytes, u.w);
+  }
+};
+struct FormQ4_K {
+  static constexpr int kOffset = 0, kScales = 1, kUnitBlocks = 8, kHead = 64 + 256, kVectors = 4;
+  static constexpr bool kMin = true;
+  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
+    u.scale[0] = mul(f16_load(unit), bytes_u8(unit + 64 + b * kLanes));
+    u.min = mul(f16_load(unit + 32), bytes_u8(unit + 64 + (8 + b) * kLanes));
+    halves_of_bytes(unit + kHead + b * kVectors * kVectorBytes, u.w);
+  }
+};
+struct FormQ6_K {
+  static constexpr int kOffset = 32, kScales = 2, kUnitBlocks = 8, kHead = 64 + 256, kVectors = 6;
+  static constexpr bool kMin = false;
+  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
+    const Floats d = f16_load(unit);
+    u.scale[0] = mul(d, bytes_i8(unit + 64 + 2 * b * kLanes));
+    u.scale[1] = mul(d, bytes_i8(unit + 64 + (2 * b + 1) * kLanes));
+    const std::byte* vectors = unit + kHead + b * kVectors * kVectorBytes;
+    halves_of_bytes(vectors, u.w);
+    const Ints upper[2] = {load_ints(vectors + 4 * kVectorBytes), load_ints(vectors + 5 * kVectorBytes)};
+    const Ints place = _mm512_set1_epi8(0x30);
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) {  // bits 2 * (g / 2) of upper[g % 2] go to bits 4 and 5
+      const Ints v = upper[g % 2];
+      const Ints moved = g < 2   ? _mm512_slli_epi16(v, 4)
+                         : g < 4 ? _mm512_slli_epi16(v, 2)
+                         : g < 6 ? v
+                                 : _mm512_srli_epi16(v, 2);
+      u.w[g] = or_bits(u.w[g], _mm512_and_si512(moved, place));
+    }
+  }
+};
+
+template <class Form>
+inline constexpr int kUnitBytes = Form::kHead + Form::kUnitBlocks* Form::kVectors* kVectorBytes;
+
+/// One block of x, as ref/q8.h defines it: scale = largest / 127, q = x * (127 / largest) to nearest, ties to even; NaN
+/// and infinity make the scale NaN.
+template <class Form>
+LL_INLINE void quantise_block(const float* x, const Rows8& out, std::int64_t at) {
+  constexpr float kTiny = 1e-30F;  // below it 127 / largest is not a float
+  const Floats a = load(x);
+  const Floats b = load(x + kLanes);
+  const float amax = largest_of(max(abs(a), abs(b)));
+  const float poison = sum(fma(a, zeros(), fma(b, zeros(), zeros())));
+  const float inverse = amax > kTiny ? 127.0F / amax : 0.0F;
+  const Floats qa = keep_finite(rounded(mul(a, fill(inverse))));
+  const Floats qb = keep_finite(rounded(mul(b, fill(inverse))));
+  store_i8(out.q + at * kBlock, qa);
+  store_i8(out.q + at * kBlock + kLanes, qb);
+  const float sums[2] = {sum(qa), sum(qb)};
+  out.scales[at] = amax / 127.0F + poison;
+  out.scaled_sums[at] = out.scales[at] * (sums[0] + sums[1]);
+  const float halves[2] = {Form::kScales == 2 ? sums[0] : sums[0] + sums[1], Form::kScales == 2 ? sums[1] : 0.0F};
+  out.starts[2 * at] = -Form::kOffset * static_cast<std::int32_t>(halves[0]);
+  out.starts[2 * at + 1] = -Form::kOffset * static_cast<std::int32_t>(halves[1]);
+}
+
+/// The threads share the blocks of all rows.
+template <class Form>
+inline void quantise_rows(const Matmul& mm, const Work& work, const Rows8& out) {
+  const Range mine = part_of(static_cast<int>(mm.m * out.n_blocks), work.thread, work.n_threads);
+  for (std::int64_t at = mine.begin; at < mine.end; ++at) {
+    const auto row = static_cast<int>(at / out.n_blocks);
+    quantise_block<Form>(x_row(mm, row) + at % out.n_blocks * kBlock, out, at);
+  }
+}
+
+/// What a dot of half `half` of block `at` starts with: it takes back what the weights' offset adds.
+template <class Form>
+LL_INLINE Ints start_of(const Rows8& x, std::int64_t at, int half) {
+  return Form::kOffset == 0 ? _mm512_setzero_si512() : fill_ints(x.starts[2 * at + half]);
+}
+
+/// Few rows of x: T of them from i0 on against one panel, its weights from memory to registers.
+template <class Form, int T>
+inline void few_rows(const std::byte* panel, const Rows8& x, int i0, Floats (&s)[T]) {
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+    s[t] = zeros();
+  }
+  const std::byte* unit = panel;
+  for (std::int64_t b0 = 0; b0 < x.n_blocks; b0 += Form::kUnitBlocks, unit += kUnitBytes<Form>) {
+#pragma GCC unroll 64
+    for (int byte = 0; byte < kUnitBytes<Form>; byte += kVectorBytes) {
+      prefetch(unit + kAhead + byte);
+    }
+#pragma GCC unroll 2
+    for (int b = 0; b < Form::kUnitBlocks; ++b) {
+      Unpacked block;
+      Form::unpack(unit, b, block);
+      Ints dot[T][2];
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
+        dot[t][0] = start_of<Form>(x, at, 0);
+        dot[t][1] = Form::kScales == 2 ? start_of<Form>(x, at, 1) : _mm512_setzero_si512();
+      }
+#pragma GCC unroll 8
+      for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 8
+        for (int t = 0; t < T; ++t) {
+          const std::int8_t* q = x.q + ((i0 + t) * x.n_blocks + b0 + b) * kBlock;
+          dot[t][g / 4] = _mm512_dpbusd_epi32(dot[t][g / 4], block.w[g], broadcast4(q + 4 * g));
+        }
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
+        const Floats x_scale = fill(x.scales[at]);
+        if constexpr (Form::kScales == 2) {
+          s[t] = fma(mul(block.scale[0], x_scale), to_float(dot[t][0]), s[t]);
+          s[t] = fma(mul(block.scale[1], x_scale), to_float(dot[t][1]), s[t]);
+        } else {
+          const Ints all = _mm512_add_epi32(dot[t][0], dot[t][1]);
+          s[t] = fma(mul(block.scale[0], x_scale), to_float(all), s[t]);
+        }
+        if constexpr (Form::kMin) {
+          s[t] = _mm512_fnmadd_ps(block.min, fill(x.scaled_sums[at]), s[t]);
+        }
+      }
+    }
+  }
+}
+
+LL_INLINE void store_row(const Matmul& mm, int i, int r0, Floats s) {
+  const int n = static_cast<int>(mm.w->rows) - r0 < kPanelRows ? static_cast<int>(mm.w->rows) - r0 : kPanelRows;
+  if (mm.bias == nullptr && !mm.accumulate && mm.scale == 1.0F && mm.softcap == 0) {
+    store_first(mm.y + i * mm.y_step() + r0, s, n);
+    return;
+  }
+  alignas(64) float sums[kPanelRows];
+  store(sums, s);
+  for (int r = 0; r < n; ++r) {
+    store_output(mm, i, r0 + r, sums[r]);
+  }
+}
+
+template <class Form, int T>
+inline void few_tokens(const Matmul& mm, const std::byte* panel, const Rows8& x, int i0, int r0) {
+  Floats s[T];
+  few_rows<Form, T>(panel, x, i0, s);
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+    store_row(mm, i0 + t, r0, s[t]);
+  }
+}
+
+template <class Form>
+inline void few(const Matmul& mm, const Rows8& x, Range panels) {
+  for (int p = panels.begin; p < panels.end; ++p) {
+    const std::byte* panel = mm.packed + std::int64_t{p} * (x.n_blocks / Form::kUnitBlocks) * kUnitBytes<Form>;
+    int i = 0;
+    for (; i + 4 <= mm.m; i += 4) {
+      few_tokens<Form, 4>(mm, panel, x, i, p * kPanelRows);
+    }
+    for (; i < mm.m; ++i) {
+      few_tokens<Form, 1>(mm, panel, x, i, p * kPanelRows);
+    }
+  }
+}
+
+/// This thread's scratch for many rows of x: a piece of two panels.
+template <class Form>
+struct Piece {
+  std::byte w[kTilePanels][kPiece][kGroups][kVectorBytes];
+  float scales[kTilePanels][kPiece][2][kLanes];  // the second: of the upper half, or the minimum
+  float sums[kTokenBlock][kOutPanels][kLanes];
+  std::byte packed[kTilePanels][kPiece / Form::kUnitBlocks][kUnitBytes<Form>];  // of weights that are not packed yet
+};
+
+template <class Form, int T>
+inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0, int n) {
+  Floats s[T][kTilePanels];
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 2
+    for (int p = 0; p < kTilePanels; ++p) {
+      s[t][p] = b0 == 0 ? zeros() : load(c.sums[t0 + t][out + p]);
+    }
+  }
+  const std::int64_t first = (i0 + t0) * x.n_blocks + b0;
+  for (int b = 0; b < n; ++b) {
+    for (int half = 0; half < Form::kScales; ++half) {
+      Ints dot[T][kTilePanels];
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const Ints start = start_of<Form>(x, first + t * x.n_blocks + b, half);
+#pragma GCC unroll 2
+        for (int p = 0; p < kTilePanels; ++p) {
+          dot[t][p] = start;
+        }
+      }
+      constexpr int kSteps = kGroups / Form::kScales;
+#pragma GCC unroll 8
+      for (int i = 0; i < kSteps; ++i) {
+        const int g = half * kSteps + i;
+        Ints w[kTilePanels];
+#pragma GCC unroll 2
+        for (int p = 0; p < kTilePanels; ++p) {
+          w[p] = load_ints(c.w[p][b][g]);
+        }
+#pragma GCC unroll 8
+        for (int t = 0; t < T; ++t) {
+          const Ints four = broadcast4(x.q + (first + t * x.n_blocks + b) * kBlock + 4 * g);
+#pragma GCC unroll 2
+          for (int p = 0; p < kTilePanels; ++p) {
+            dot[t][p] = _mm512_dpbusd_epi32(dot[t][p], w[p], four);
+          }
+        }
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const std::int64_t at = first + t * x.n_blocks + b;
+        const Floats x_scale = fill(x.scales[at]);
+#pragma GCC unroll 2
+        for (int p = 0; p < kTilePanels; ++p) {
+          s[t][p] = fma(mul(load(c.scales[p][b][half]), x_scale), to_float(dot[t][p]), s[t][p]);
+          if constexpr (Form::kMin) {
+            s[t][p] = _mm512_fnmadd_ps(load(c.scales[p][b][1]), fill(x.scaled_sums[at]), s[t][p]);
+          }
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 2
+    for (int p = 0; p < kTilePanels; ++p) {
+      store(c.sums[t0 + t][out + p], s[t][p]);
+    }
+  }
+}
+
+/// Where the units of panel p from block b0 on lie; packs them first where the weights are as in the file.
+template <class Form>
+inline const std::byte* units_of(const Matmul& mm, Piece<Form>& c, int p, int slot, int b0, int n) {
+  const std::int64_t n_units = mm.w->cols / kBlock / Form::kUnitBlocks;
+  if (mm.packed != nullptr) {
+    return mm.packed + (p * n_units + b0 / Form::kUnitBlocks) * kUnitBytes<Form>;
+  }
+  const MatrixView& w = *mm.w;
+  const auto left = static_cast<int>(w.rows) - p * kPanelRows;
+  const std::int64_t offset = bytes_of(format_of(w.type), std::int64_t{b0} * kBlock);
+  pack_panel(w.type, w.data + std::int64_t{p} * kPanelRows * w.row_bytes + offset, w.row_bytes,
+             left < kPanelRows ? left : kPanelRows, n / Form::kUnitBlocks, c.packed[slot][0]);
+  return c.packed[slot][0];
+}
+
+template <class Form>
+inline void unpack_piece(const Matmul& mm, Piece<Form>& c, int p, int slot, int b0, int n) {
+  const std::byte* units = units_of<Form>(mm, c, p, slot, b0, n);
+  for (int b = 0; b < n; ++b) {
+    Unpacked block;
+    Form::unpack(units + b / Form::kUnitBlocks * kUnitBytes<Form>, b % Form::kUnitBlocks, block);
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) {
+      store_ints(c.w[slot][b][g], block.w[g]);
+    }
+    store(c.scales[slot][b][0], block.scale[0]);
+    if constexpr (Form::kScales == 2) {
+      store(c.scales[slot][b][1], block.scale[1]);
+    }
+    if constexpr (Form::kMin) {
+      store(c.scales[slot][b][1], block.min);
+    }
+  }
+}
+
+/// Fetches part `part` of `n_parts` of the packed units that follow those of block b0 of the first two panels: what the
+/// next piece unpacks comes while this one is multiplied.
+template <class Form>
+LL_INLINE void fetch_next(const Matmul& mm, int p, int b0, int part, int n_parts) {
+  constexpr int kPieceBytes = kPiece / Form::kUnitBlocks * kUnitBytes<Form>;
+  const std::int64_t panel_bytes = mm.w->cols / kBlock / Form::kUnitBlocks * kUnitBytes<Form>;
+  const std::byte* next = mm.packed + p * panel_bytes + (b0 + kPiece) / Form::kUnitBlocks * kUnitBytes<Form>;
+  constexpr int kLines = kPieceBytes / 64;
+  for (int line = kLines * part / n_parts; line < kLines * (part + 1) / n_parts; ++line) {
+    prefetch(next + line * 64);
+    prefetch(next + panel_bytes + line * 64);
+  }
+}
+
+/// Rows `tokens` of x against the first panels, 1 or 2, of `panels`; the sums go to c.sums[t][out].
+template <class Form>
+inline void panel_pair(const Matmul& mm, Piece<Form>& c, const Rows8& x, Range tokens, Range panels, int out) {
+  const int n_tokens = tokens.end - tokens.begin;
+  const int n_tiles = n_tokens / kTileRowsOfX;
+  for (int b0 = 0; b0 < x.n_blocks; b0 += kPiece) {
+    const int n = static_cast<int>(x.n_blocks - b0 < kPiece ? x.n_blocks - b0 : kPiece);
+    for (int slot = 0; slot < kTilePanels; ++slot) {  // a lone panel is taken twice
+      const int p = panels.begin + slot < panels.end ? panels.begin + slot : panels.begin;
+      unpack_piece<Form>(mm, c, p, slot, b0, n);
+    }
+    int t = 0;
+    for (; t + kTileRowsOfX <= n_tokens; t += kTileRowsOfX) {
+      if (mm.packed != nullptr) {
+        fetch_next<Form>(mm, panels.begin, b0, t / kTileRowsOfX, n_tiles);
+      }
+      tile<Form, kTileRowsOfX>(c, x, out, tokens.begin, t, b0, n);
+    }
+    for (; t + 2 <= n_tokens; t += 2) {
+      tile<Form, 2>(c, x, out, tokens.begin, t, b0, n);
+    }
+    if (t < n_tokens) {
+      tile<Form, 1>(c, x, out, tokens.begin, t, b0, n);
+    }
+  }
+}
+
+template <class Form>
+inline void many(const Matmul& mm, const Work& work, const Rows8& x, Range panels) {
+  auto& c = *reinterpret_cast<Piece<Form>*>(work.scratch.data());
+  static_assert(sizeof(Piece<Form>) <= kScratchBytes);
+  for (int i0 = 0; i0 < mm.m; i0 += kTokenBlock) {
+    const Range tokens{i0, i0 + kTokenBlock < mm.m ? i0 + kTokenBlock : mm.m};
+    for (int p0 = panels.begin; p0 < panels.end; p0 += kOutPanels) {
+      const int end = p0 + kOutPanels < panels.end ? p0 + kOutPanels : panels.end;
+      for (int p = p0; p < end; p += kTilePanels) {
+        panel_pair<Form>(mm, c, x, tokens, {p, end}, p - p0);
+      }
+      for (int i = tokens.begin; i < tokens.end; ++i) {
+        for (int p = p0; p < end; ++p) {
+          store_row(mm, i, p * kPanelRows, load(c.sums[i - i0][p - p0]));
+        }
+      }
+    }
+  }
+}
+
+template <class Form>
+inline void run(const Matmul& mm, const Work& work) {
+  const Rows8 x = rows8_in(mm, work);
+  quantise_rows<Form>(mm, work, x);
+  work.team->barrier();
+  const auto n_panels = static_cast<int>((mm.w->rows + kPanelRows - 1) / kPanelRows);
+  const bool is_few = mm.packed != nullptr && mm.m <= kFewRows;
+  const Range panels = part_of(n_panels, work.thread, work.n_threads, is_few ? 1 : kTilePanels);
+  if (is_few) {
+    few<Form>(mm, x, panels);
+  } else {
+    many<Form>(mm, work, x, panels);
+  }
+}
+
+}  // namespace
+
+void matmul_packed(const Matmul& mm, const Work& work) {
+  switch (mm.w->type) {
+    case DType::q8_0:
+      return run<FormQ8_0>(mm, work);
+    case DType::q4_0:
+      return run<FormQ4_0>(mm, work);
+    case DType::q4_k:
+      return run<FormQ4_K>(mm, work);
+    default:
+      return run<FormQ6_K>(mm, work);
+  }
+}
+
+}  // namespace llorch::avx512
+LL_TARGET_END

@@ -1,0 +1,50 @@
+// Weights as the VNNI kernels read them: panels of 16 rows in the 16 lanes, the k of a panel one after the other, so
+// that a product reads one stream. Made once, when a model is loaded.
+//
+// A panel is a run of units of 64 k (Q8_0, Q4_0) or 256 k (Q4_K, Q6_K): scales first, then the weights of each block of
+// 32 k, as vectors of 64 bytes that hold 4 k of each row. Weights are unsigned: Q8_0's are its bytes + 128, the others'
+// their bits. Vectors of half bytes hold the groups i (low halves) and i + 4 (high halves) of a block's 8 groups of 4
+// k; Q6_K's two upper bits follow in two vectors, group g in bits 2 * (g / 2) of vector g % 2.
+//
+// Q8_0  64 k: f16 scales [2][16] | [2][8] vectors
+// Q4_0  64 k: f16 scales [2][16] | [2][4] vectors
+// Q4_K 256 k: f16 d [16], f16 dmin [16], u8 scales [8][16], u8 mins [8][16] | [8][4] vectors
+// Q6_K 256 k: f16 d [16], 32 bytes unused, i8 scales [16][16] | [8][4 + 2] vectors
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/threads.h"
+#include "model/weights.h"
+#include "quant/formats.h"
+
+namespace llorch::avx512 {
+
+inline constexpr int kPanelRows = 16;
+inline constexpr int kVectorBytes = 64;
+
+/// What a unit of a format takes in a panel.
+struct PackedUnit {
+  int blocks = 0;      // of 32 k
+  int head_bytes = 0;  // scales
+  int vectors = 0;     // of a block
+
+  int bytes() const { return head_bytes + blocks * vectors * kVectorBytes; }
+};
+
+/// nullptr when the format has no packed form.
+const PackedUnit* packed_unit(DType type);
+
+/// Bytes of one row in a panel, 1/16 of it; 0: rows of `cols` weights of this format stay as they are in the file.
+std::int64_t packed_row_bytes(DType type, std::int64_t cols);
+
+/// Packs n_rows <= 16 rows, those after the first at steps of row_bytes, over n_units units from `rows` on, as one
+/// panel; the other rows become weights of value 0.
+void pack_panel(DType type, const std::byte* rows, std::int64_t row_bytes, int n_rows, std::int64_t n_units,
+                std::byte* panel);
+
+/// Packs panels [begin, end) of w to `packed`, where all its panels will lie.
+void pack(const MatrixView& w, Range panels, std::byte* packed);
+
+}  // namespace llorch::avx512

@@ -1,0 +1,140 @@
+// Which matrices can be packed, and their way into one buffer. What is packed is not read in its file's form again, so
+// that the model is in memory once.
+#include <numeric>
+#include <variant>
+#include <vector>
+
+#include "backend/cpu/host_memory.h"
+#include "backend/cpu/model_memory.h"
+#include "base/format.h"
+
+namespace llorch::cpu {
+namespace {
+
+/// How the plan uses a matrix.
+struct Use {
+  bool in_products = false;
+  bool in_other_ops = false;  // reads rows as the file has them
+  int row_grain = 0;          // products begin at rows that are multiples of it; 0: at row 0 alone
+};
+
+class Uses {
+ public:
+  explicit Uses(const Plan& plan) : of_(plan.weights.size()) {
+    for (const Step& step : plan.steps) {
+      std::visit(*this, step.op);
+    }
+  }
+
+  const Use& of(std::size_t id) const { return of_[id]; }
+
+  void operator()(const EmbedOp& op) {
+    other(op.table);
+    other(op.position_table);
+  }
+  void operator()(const LinearOp& op) { product(op.weight, 0, 0); }
+  void operator()(const LogitsOp& op) { product(op.weight, 0, 0); }
+  void operator()(const HeadsLinearOp& op) {
+    product(op.weight, op.w_begin, op.w_step);
+    product(op.weight, op.rows, 0);
+  }
+  void operator()(const ExpertsOp& op) {
+    for (const ExpertsOp::Part& part : {op.gate, op.up, op.down}) {
+      product(part.weight, part.begin, part.step);
+      product(part.weight, part.rows, 0);
+    }
+  }
+  template <class Other>
+  void operator()(const Other& /*op*/) {}
+
+ private:
+  void other(WeightId id) {
+    if (id != kNoWeight) {
+      of_[static_cast<std::size_t>(id)].in_other_ops = true;
+    }
+  }
+  /// Products that begin at rows first, first + step, ...
+  void product(WeightId id, int first, int step) {
+    Use& use = of_[static_cast<std::size_t>(id)];
+    use.in_products = true;
+    for (const int rows : {first, step}) {
+      use.row_grain = rows == 0 ? use.row_grain : use.row_grain == 0 ? rows : std::gcd(use.row_grain, rows);
+    }
+  }
+
+  std::vector<Use> of_;
+};
+
+bool overlap(const MatrixView& a, const MatrixView& b) {
+  return a.data < b.data + b.rows * b.row_bytes && b.data < a.data + a.rows * a.row_bytes;
+}
+
+/// Whether no other matrix lies where this one does: then its memory is not needed once it is packed.
+bool is_alone(const std::vector<MatrixView>& matrices, std::size_t id) {
+  for (std::size_t other = 0; other < matrices.size(); ++other) {
+    if (other != id && matrices[other].data != nullptr && overlap(matrices[other], matrices[id])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Bytes of a matrix in the table's layout; 0: it stays as it is.
+std::size_t packed_bytes(const OpTable& table, const MatrixView& w, const Use& use) {
+  if (w.data == nullptr || !use.in_products || use.row_grain % table.packed_rows != 0) {
+    return 0;
+  }
+  const std::int64_t n_rows = (w.rows + table.packed_rows - 1) / table.packed_rows * table.packed_rows;
+  return static_cast<std::size_t>(n_rows * table.packed_row_bytes(w.type, w.cols));
+}
+
+/// The buffer takes its pages as they are written: each matrix must still fit when its turn comes.
+Status check_memory(const MatrixView& w, std::size_t size) {
+  const std::int64_t free_bytes = host_memory().free_bytes;
+  if (free_bytes > 0 && size > static_cast<std::size_t>(free_bytes)) {
+    return errorf(
+        ErrorCode::out_of_memory,
+        "{}: {} bytes are needed for the weight in the kernels' layout, {} are free; --repack off does without", w.name,
+        size, free_bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, ThreadTeam& team) {
+  if (table.packed_row_bytes == nullptr) {
+    return {};
+  }
+  const Uses uses(model.plan);
+  const std::vector<MatrixView>& matrices = model.weights.matrices;
+  std::vector<std::size_t> sizes;
+  std::size_t total = 0;
+  for (std::size_t id = 0; id < matrices.size(); ++id) {
+    sizes.push_back(packed_bytes(table, matrices[id], uses.of(id)));
+    total += sizes.back();
+  }
+  LL_ASSIGN(Buffer buffer, Buffer::make(total, "the packed weights"));
+  model.weights.packed.resize(matrices.size());
+  std::byte* at = buffer.bytes().data();
+  for (std::size_t id = 0; id < matrices.size(); ++id) {
+    const MatrixView& w = matrices[id];
+    if (sizes[id] == 0) {
+      continue;
+    }
+    LL_TRY(check_memory(w, sizes[id]));
+    const auto n_groups = static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);
+    team.run([&](int thread) { table.pack(w, part_of(n_groups, thread, team.size()), at); });
+    model.weights.packed[id] = {at, table.packed_row_bytes(w.type, w.cols)};
+    at += sizes[id];
+    model.held_bytes += static_cast<std::int64_t>(sizes[id]);
+    if (!uses.of(id).in_other_ops && is_alone(matrices, id)) {
+      source.drop(static_cast<WeightId>(id));
+      model.held_bytes -= w.rows * w.row_bytes;
+    }
+  }
+  model.buffers.push_back(std::move(buffer));
+  return {};
+}
+
+}  // namespace llorch::cpu
