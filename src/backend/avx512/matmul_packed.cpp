@@ -26,9 +26,9 @@ constexpr int kAhead = 8 << 10;  // bytes between what is used and what is fetch
 constexpr int kPiece = 16;       // blocks that are unpacked at once for many rows of x
 constexpr int kTilePanels = 2;   // panels x rows of x whose sums fit in the registers
 constexpr int kTileRowsOfX = 6;
-constexpr int kTokenBlock = 256;  // rows of x that share an unpacked piece
-constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 512 bytes
-constexpr int kFewRows = 8;       // up to here weights go from memory to registers
+constexpr int kTokenBlock = 96;  // rows of x that share an unpacked piece: whole tiles, and their sums stay near
+constexpr int kOutPanels = 8;    // whose outputs are stored together: runs of 512 bytes
+constexpr int kFewRows = 8;      // up to here weights go from memory to registers
 
 /// The m rows of x in 8-bit form, in Work::shared.
 struct Rows8 {
