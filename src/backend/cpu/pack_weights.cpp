@@ -114,6 +114,9 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
     sizes.push_back(packed_bytes(table, matrices[id], uses.of(id)));
     total += sizes.back();
   }
+  if (total == 0) {
+    return {};
+  }
   LL_ASSIGN(Buffer buffer, Buffer::make(total, "the packed weights"));
   model.weights.packed.resize(matrices.size());
   std::byte* at = buffer.bytes().data();
