@@ -1,4 +1,5 @@
-// matmul of each table, by format and by rows of x, beside the machine's own speeds measured in the same run.
+// matmul of each table, by format and by rows of x, weights packed where the table can, beside the machine's own speeds
+// measured in the same run.
 //   matmul_lab [threads] [rows] [cols]
 // Each line: time of a product, bytes of weights a second and their share of the read speed, flops a second and their
 // share of the peak (of 8-bit products where the activations are). The best of many runs counts.
@@ -92,6 +93,14 @@ void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int ro
   std::vector<float> x(static_cast<std::size_t>(c.m) * static_cast<std::size_t>(cols), 0.5F);
   std::vector<float> y(static_cast<std::size_t>(c.m) * static_cast<std::size_t>(rows));
   for (const OpTable& table : tables) {
+    const MatrixView all = {
+        c.format->type, rows * static_cast<std::int64_t>(copies), cols, bytes_of(*c.format, cols), data.data(), "w"};
+    const bool packs = c.activations == Activations::q8 && rows % table.packed_rows == 0;
+    const std::int64_t packed_row = packs ? row_bytes_packed(table, all) : 0;
+    std::vector<std::byte> packed(static_cast<std::size_t>(packed_row * all.rows));
+    if (packed_row > 0) {
+      table.pack(all, {0, packed_groups(table, all)}, packed.data());
+    }
     std::size_t copy = 0;
     const double seconds = best_seconds([&] {
       const MatrixView view = {c.format->type,
@@ -100,8 +109,10 @@ void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int ro
                                bytes_of(*c.format, cols),
                                data.data() + static_cast<std::int64_t>(copy) * bytes,
                                "w"};
+      const std::byte* form =
+          packed_row > 0 ? packed.data() + static_cast<std::int64_t>(copy) * rows * packed_row : nullptr;
       copy = (copy + 1) % copies;
-      lab.run(table, {.w = &view, .x = x.data(), .m = c.m, .y = y.data()}, c.activations);
+      lab.run(table, {.w = &view, .packed = form, .x = x.data(), .m = c.m, .y = y.data()}, c.activations);
     });
     const double rate = static_cast<double>(bytes) / seconds / 1e9;
     const double speed = 2.0 * static_cast<double>(n) * c.m / seconds / 1e9;

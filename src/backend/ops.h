@@ -117,6 +117,19 @@ struct OpTable {
   std::size_t scratch_bytes = kScratchBytes;  // that a thread needs
 };
 
+/// Bytes of a row of w in the table's layout; 0: it has none for w.
+inline std::int64_t row_bytes_packed(const OpTable& table, const MatrixView& w) {
+  return table.packed_row_bytes == nullptr ? 0 : table.packed_row_bytes(w.type, w.cols);
+}
+/// Groups of w's rows in it, the last one filled up.
+inline int packed_groups(const OpTable& table, const MatrixView& w) {
+  return static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);
+}
+/// Bytes of all of w in it.
+inline std::size_t packed_bytes(const OpTable& table, const MatrixView& w) {
+  return static_cast<std::size_t>(packed_groups(table, w) * table.packed_rows * row_bytes_packed(table, w));
+}
+
 namespace ref {
 /// Plain C++: the definition of every op.
 OpTable ops();

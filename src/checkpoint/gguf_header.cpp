@@ -43,17 +43,15 @@ std::uint64_t aligned(std::uint64_t bytes) {
 
 }  // namespace
 
-const GgufKey* GgufHeader::find(std::string_view key) const {
-  const auto at = std::find_if(keys_.begin(), keys_.end(), [key](const GgufKey& each) { return each.name == key; });
-  return at == keys_.end() ? nullptr : &*at;
+std::vector<GgufKey>::const_iterator GgufHeader::find(std::string_view key) const {
+  return std::find_if(keys_.begin(), keys_.end(), [key](const GgufKey& each) { return each.name == key; });
 }
 
 void GgufHeader::raw(GgufKey key) {
-  const auto at = std::find_if(keys_.begin(), keys_.end(), [&](const GgufKey& each) { return each.name == key.name; });
-  if (at == keys_.end()) {
-    keys_.push_back(std::move(key));
+  if (const auto at = find(key.name); at != keys_.end()) {
+    keys_[static_cast<std::size_t>(at - keys_.begin())].value = std::move(key.value);
   } else {
-    at->value = std::move(key.value);
+    keys_.push_back(std::move(key));
   }
 }
 

@@ -36,7 +36,7 @@ class GgufHeader {
   void booleans(std::string_view key, const std::vector<bool>& values);
   void raw(GgufKey key);
 
-  bool has(std::string_view key) const { return find(key) != nullptr; }
+  bool has(std::string_view key) const { return find(key) != keys_.end(); }
 
   /// Adds a tensor behind those before it; `shape` as in Tensor.
   void tensor(std::string_view name, DType type, const std::vector<std::int64_t>& shape);
@@ -51,7 +51,7 @@ class GgufHeader {
 
  private:
   void set(std::string_view key, GgufType type, std::string value);
-  const GgufKey* find(std::string_view key) const;
+  std::vector<GgufKey>::const_iterator find(std::string_view key) const;
 
   std::vector<GgufKey> keys_;
   std::string tensors_;  // the infos as they lie in the file

@@ -33,13 +33,6 @@ std::string_view in_layer(std::string_view name) {
   return name.starts_with("blk.") ? name.substr(name.find('.', 4) + 1) : name;
 }
 
-/// What llama.cpp reads as F32 only.
-bool is_always_f32(std::string_view name, const Tensor& tensor) {
-  constexpr std::string_view kNames[] = {"ffn_gate_inp.weight", "position_embd.weight"};
-  return tensor.shape.size() < 2 || !name.ends_with(".weight") || name.ends_with("_norm.weight") ||
-         std::find(std::begin(kNames), std::end(kNames), in_layer(name)) != std::end(kNames);
-}
-
 /// Heads whose rows are reordered; 0: those of this tensor are not.
 int reordered_heads(const HfModel& model, std::string_view name) {
   const LayerSpec& layer = model.spec.layers.front();
@@ -67,7 +60,8 @@ Result<Tensor> make_tensor(const HfModel& model, const WeightDecl& decl, TensorA
   if (const int n_heads = reordered_heads(model, decl.name); n_heads > 0) {
     LL_ASSIGN(tensor, with_adjacent_rows(arena, tensor, n_heads));
   }
-  return is_always_f32(decl.name, tensor) && tensor.type != DType::f32 ? as_f32(arena, tensor) : tensor;
+  return !is_quantised({decl.name, tensor.shape, tensor.type}) && tensor.type != DType::f32 ? as_f32(arena, tensor)
+                                                                                            : tensor;
 }
 
 /// All tensors of the plan, each once, and nothing of the directory left over.

@@ -48,12 +48,6 @@ Role role_of(std::string_view name, const RecipeModel& model) {
   return Role::plain;
 }
 
-/// Matrices only, and of those not the routers and the tables of positions.
-bool is_quantised(const RecipeTensor& tensor) {
-  return tensor.shape.size() >= 2 && tensor.name.ends_with("weight") && !contains(tensor.name, "_norm.weight") &&
-         !contains(tensor.name, "ffn_gate_inp") && tensor.name != "position_embd.weight";
-}
-
 /// The first and the last eighth of the layers, and every third between.
 bool deserves_more_bits(int layer, int n_layers) {
   return layer < n_layers / 8 || layer >= 7 * n_layers / 8 || (layer - n_layers / 8) % 3 == 2;
@@ -174,6 +168,11 @@ const Recipe* find_recipe(std::string_view name) {
     }
   }
   return nullptr;
+}
+
+bool is_quantised(const RecipeTensor& tensor) {
+  return tensor.shape.size() >= 2 && tensor.name.ends_with("weight") && !contains(tensor.name, "_norm.weight") &&
+         !contains(tensor.name, "ffn_gate_inp") && tensor.name != "position_embd.weight";
 }
 
 std::vector<DType> choose_types(const Recipe& recipe, const RecipeModel& model, std::span<const RecipeTensor> tensors) {

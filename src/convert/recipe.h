@@ -39,6 +39,10 @@ struct RecipeTensor {
   DType type;  // as the source has it
 };
 
+/// Matrices only, and of those not the routers and the tables of positions: the others stay floats, as readers of GGUF
+/// want them.
+bool is_quantised(const RecipeTensor& tensor);
+
 /// The format of each tensor; those that a recipe leaves alone (norms, biases, routers) keep theirs. A matrix whose
 /// rows are no whole blocks of its format gets one with smaller blocks, as in llama.cpp.
 std::vector<DType> choose_types(const Recipe& recipe, const RecipeModel& model, std::span<const RecipeTensor> tensors);

@@ -77,8 +77,7 @@ class Writer {
     for (std::int64_t begin = 0; begin < size; begin += step) {
       const std::int64_t end = std::min(size, begin + step);
       if (const std::int64_t at = first_not_finite(tensor, begin, end); at >= 0) {
-        return errorf(ErrorCode::model_file, "{}: tensor {} holds a value that is NaN or infinite at offset {}",
-                      tensor.file, tensor.name, tensor.file_offset + static_cast<std::uint64_t>(at));
+        return not_finite_error(tensor, at);
       }
       LL_TRY(pass(tensor.data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
                   tensor.data, begin, end));

@@ -78,13 +78,11 @@ std::vector<int> lengths_of(const Format& format) {
 class Packed {
  public:
   Packed(const OpTable& table, const MatrixView& w) {
-    const std::int64_t row_bytes = table.packed_row_bytes == nullptr ? 0 : table.packed_row_bytes(w.type, w.cols);
-    if (row_bytes == 0) {
+    if (packed_bytes(table, w) == 0) {
       return;
     }
-    const auto n_groups = static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);
-    bytes_ = std::make_unique<Aligned<std::byte>>(static_cast<std::size_t>(n_groups * table.packed_rows * row_bytes));
-    table.pack(w, {0, n_groups}, bytes_->data());
+    bytes_ = std::make_unique<Aligned<std::byte>>(packed_bytes(table, w));
+    table.pack(w, {0, packed_groups(table, w)}, bytes_->data());
   }
   const std::byte* data() const { return bytes_ == nullptr ? nullptr : bytes_->data(); }
 

@@ -73,41 +73,45 @@ LL_INLINE void halves_of_bytes(const std::byte* p, Ints* w) {
 
 /// How a format's block becomes registers; packed.h has the layouts.
 struct FormQ8_0 {
-  static constexpr int kOffset = 128, kScales = 1, kUnitBlocks = 2, kHead = 64, kVectors = 8;
+  static constexpr PackedUnit kUnit = kQ8_0Unit;
+  static constexpr int kOffset = 128, kScales = 1;
   static constexpr bool kMin = false;
   static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
     u.scale[0] = f16_load(unit + b * 32);
 #pragma GCC unroll 8
     for (int g = 0; g < kGroups; ++g) {
-      u.w[g] = load_ints(unit + kHead + (b * kVectors + g) * kVectorBytes);
+      u.w[g] = load_ints(unit + kUnit.head_bytes + (b * kUnit.vectors + g) * kVectorBytes);
     }
   }
 };
 struct FormQ4_0 {
-  static constexpr int kOffset = 8, kScales = 1, kUnitBlocks = 2, kHead = 64, kVectors = 4;
+  static constexpr PackedUnit kUnit = kQ4_0Unit;
+  static constexpr int kOffset = 8, kScales = 1;
   static constexpr bool kMin = false;
   static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
     u.scale[0] = f16_load(unit + b * 32);
-    halves_of_bytes(unit + kHead + b * kVectors * kVectorBytes, u.w);
+    halves_of_bytes(unit + kUnit.head_bytes + b * kUnit.vectors * kVectorBytes, u.w);
   }
 };
 struct FormQ4_K {
-  static constexpr int kOffset = 0, kScales = 1, kUnitBlocks = 8, kHead = 64 + 256, kVectors = 4;
+  static constexpr PackedUnit kUnit = kQ4_KUnit;
+  static constexpr int kOffset = 0, kScales = 1;
   static constexpr bool kMin = true;
   static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
     u.scale[0] = mul(f16_load(unit), bytes_u8(unit + 64 + b * kLanes));
     u.min = mul(f16_load(unit + 32), bytes_u8(unit + 64 + (8 + b) * kLanes));
-    halves_of_bytes(unit + kHead + b * kVectors * kVectorBytes, u.w);
+    halves_of_bytes(unit + kUnit.head_bytes + b * kUnit.vectors * kVectorBytes, u.w);
   }
 };
 struct FormQ6_K {
-  static constexpr int kOffset = 32, kScales = 2, kUnitBlocks = 8, kHead = 64 + 256, kVectors = 6;
+  static constexpr PackedUnit kUnit = kQ6_KUnit;
+  static constexpr int kOffset = 32, kScales = 2;
   static constexpr bool kMin = false;
   static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
     const Floats d = f16_load(unit);
     u.scale[0] = mul(d, bytes_i8(unit + 64 + 2 * b * kLanes));
     u.scale[1] = mul(d, bytes_i8(unit + 64 + (2 * b + 1) * kLanes));
-    const std::byte* vectors = unit + kHead + b * kVectors * kVectorBytes;
+    const std::byte* vectors = unit + kUnit.head_bytes + b * kUnit.vectors * kVectorBytes;
     halves_of_bytes(vectors, u.w);
     const Ints upper[2] = {load_ints(vectors + 4 * kVectorBytes), load_ints(vectors + 5 * kVectorBytes)};
     const Ints place = _mm512_set1_epi8(0x30);
@@ -124,7 +128,7 @@ struct FormQ6_K {
 };
 
 template <class Form>
-inline constexpr int kUnitBytes = Form::kHead + Form::kUnitBlocks* Form::kVectors* kVectorBytes;
+inline constexpr int kUnitBytes = Form::kUnit.bytes();
 
 /// One block of x, as ref/q8.h defines it: scale = largest / 127, q = x * (127 / largest) to nearest, ties to even; NaN
 /// and infinity make the scale NaN.
@@ -172,13 +176,13 @@ inline void few_rows(const std::byte* panel, const Rows8& x, int i0, Floats (&s)
     s[t] = zeros();
   }
   const std::byte* unit = panel;
-  for (std::int64_t b0 = 0; b0 < x.n_blocks; b0 += Form::kUnitBlocks, unit += kUnitBytes<Form>) {
+  for (std::int64_t b0 = 0; b0 < x.n_blocks; b0 += Form::kUnit.blocks, unit += kUnitBytes<Form>) {
 #pragma GCC unroll 64
     for (int byte = 0; byte < kUnitBytes<Form>; byte += kVectorBytes) {
       prefetch(unit + kAhead + byte);
     }
 #pragma GCC unroll 2
-    for (int b = 0; b < Form::kUnitBlocks; ++b) {
+    for (int b = 0; b < Form::kUnit.blocks; ++b) {
       Unpacked block;
       Form::unpack(unit, b, block);
       Ints dot[T][2];
@@ -241,7 +245,7 @@ inline void few_tokens(const Matmul& mm, const std::byte* panel, const Rows8& x,
 template <class Form>
 inline void few(const Matmul& mm, const Rows8& x, Range panels) {
   for (int p = panels.begin; p < panels.end; ++p) {
-    const std::byte* panel = mm.packed + std::int64_t{p} * (x.n_blocks / Form::kUnitBlocks) * kUnitBytes<Form>;
+    const std::byte* panel = mm.packed + std::int64_t{p} * (x.n_blocks / Form::kUnit.blocks) * kUnitBytes<Form>;
     int i = 0;
     for (; i + 4 <= mm.m; i += 4) {
       few_tokens<Form, 4>(mm, panel, x, i, p * kPanelRows);
@@ -258,7 +262,7 @@ struct Piece {
   std::byte w[kTilePanels][kPiece][kGroups][kVectorBytes];
   float scales[kTilePanels][kPiece][2][kLanes];  // the second: of the upper half, or the minimum
   float sums[kTokenBlock][kOutPanels][kLanes];
-  std::byte packed[kTilePanels][kPiece / Form::kUnitBlocks][kUnitBytes<Form>];  // of weights that are not packed yet
+  std::byte packed[kTilePanels][kPiece / Form::kUnit.blocks][kUnitBytes<Form>];  // of weights that are not packed yet
 };
 
 template <class Form, int T>
@@ -327,15 +331,15 @@ inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0
 /// Where the units of panel p from block b0 on lie; packs them first where the weights are as in the file.
 template <class Form>
 inline const std::byte* units_of(const Matmul& mm, Piece<Form>& c, int p, int slot, int b0, int n) {
-  const std::int64_t n_units = mm.w->cols / kBlock / Form::kUnitBlocks;
+  const std::int64_t n_units = mm.w->cols / kBlock / Form::kUnit.blocks;
   if (mm.packed != nullptr) {
-    return mm.packed + (p * n_units + b0 / Form::kUnitBlocks) * kUnitBytes<Form>;
+    return mm.packed + (p * n_units + b0 / Form::kUnit.blocks) * kUnitBytes<Form>;
   }
   const MatrixView& w = *mm.w;
   const auto left = static_cast<int>(w.rows) - p * kPanelRows;
   const std::int64_t offset = bytes_of(format_of(w.type), std::int64_t{b0} * kBlock);
   pack_panel(w.type, w.data + std::int64_t{p} * kPanelRows * w.row_bytes + offset, w.row_bytes,
-             left < kPanelRows ? left : kPanelRows, n / Form::kUnitBlocks, c.packed[slot][0]);
+             left < kPanelRows ? left : kPanelRows, n / Form::kUnit.blocks, c.packed[slot][0]);
   return c.packed[slot][0];
 }
 
@@ -344,7 +348,7 @@ inline void unpack_piece(const Matmul& mm, Piece<Form>& c, int p, int slot, int 
   const std::byte* units = units_of<Form>(mm, c, p, slot, b0, n);
   for (int b = 0; b < n; ++b) {
     Unpacked block;
-    Form::unpack(units + b / Form::kUnitBlocks * kUnitBytes<Form>, b % Form::kUnitBlocks, block);
+    Form::unpack(units + b / Form::kUnit.blocks * kUnitBytes<Form>, b % Form::kUnit.blocks, block);
 #pragma GCC unroll 8
     for (int g = 0; g < kGroups; ++g) {
       store_ints(c.w[slot][b][g], block.w[g]);
@@ -363,9 +367,9 @@ inline void unpack_piece(const Matmul& mm, Piece<Form>& c, int p, int slot, int 
 /// next piece unpacks comes while this one is multiplied.
 template <class Form>
 LL_INLINE void fetch_next(const Matmul& mm, int p, int b0, int part, int n_parts) {
-  constexpr int kPieceBytes = kPiece / Form::kUnitBlocks * kUnitBytes<Form>;
-  const std::int64_t panel_bytes = mm.w->cols / kBlock / Form::kUnitBlocks * kUnitBytes<Form>;
-  const std::byte* next = mm.packed + p * panel_bytes + (b0 + kPiece) / Form::kUnitBlocks * kUnitBytes<Form>;
+  constexpr int kPieceBytes = kPiece / Form::kUnit.blocks * kUnitBytes<Form>;
+  const std::int64_t panel_bytes = mm.w->cols / kBlock / Form::kUnit.blocks * kUnitBytes<Form>;
+  const std::byte* next = mm.packed + p * panel_bytes + (b0 + kPiece) / Form::kUnit.blocks * kUnitBytes<Form>;
   constexpr int kLines = kPieceBytes / 64;
   for (int line = kLines * part / n_parts; line < kLines * (part + 1) / n_parts; ++line) {
     prefetch(next + line * 64);

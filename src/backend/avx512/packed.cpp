@@ -12,10 +12,6 @@
 namespace llorch::avx512 {
 namespace {
 
-constexpr PackedUnit kQ8_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 8};
-constexpr PackedUnit kQ4_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 4};
-constexpr PackedUnit kQ4_KUnit = {.blocks = 8, .head_bytes = 64 + 2 * 8 * kPanelRows, .vectors = 4};
-constexpr PackedUnit kQ6_KUnit = {.blocks = 8, .head_bytes = 64 + 16 * kPanelRows, .vectors = 6};
 constexpr std::uint32_t kLowHalves = 0x0f0f0f0fU;
 constexpr std::uint32_t kLowQuarters = 0x03030303U;
 

@@ -30,8 +30,12 @@ struct PackedUnit {
   int head_bytes = 0;  // scales
   int vectors = 0;     // of a block
 
-  int bytes() const { return head_bytes + blocks * vectors * kVectorBytes; }
+  constexpr int bytes() const { return head_bytes + blocks * vectors * kVectorBytes; }
 };
+inline constexpr PackedUnit kQ8_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 8};
+inline constexpr PackedUnit kQ4_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 4};
+inline constexpr PackedUnit kQ4_KUnit = {.blocks = 8, .head_bytes = 64 + 2 * 8 * kPanelRows, .vectors = 4};
+inline constexpr PackedUnit kQ6_KUnit = {.blocks = 8, .head_bytes = 64 + 16 * kPanelRows, .vectors = 6};
 
 /// nullptr when the format has no packed form.
 const PackedUnit* packed_unit(DType type);

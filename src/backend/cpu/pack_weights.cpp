@@ -79,13 +79,8 @@ bool is_alone(const std::vector<MatrixView>& matrices, std::size_t id) {
   return true;
 }
 
-/// Bytes of a matrix in the table's layout; 0: it stays as it is.
-std::size_t packed_bytes(const OpTable& table, const MatrixView& w, const Use& use) {
-  if (w.data == nullptr || !use.in_products || use.row_grain % table.packed_rows != 0) {
-    return 0;
-  }
-  const std::int64_t n_rows = (w.rows + table.packed_rows - 1) / table.packed_rows * table.packed_rows;
-  return static_cast<std::size_t>(n_rows * table.packed_row_bytes(w.type, w.cols));
+bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use) {
+  return w.data != nullptr && use.in_products && use.row_grain % table.packed_rows == 0;
 }
 
 /// The buffer takes its pages as they are written: each matrix must still fit when its turn comes.
@@ -103,15 +98,12 @@ Status check_memory(const MatrixView& w, std::size_t size) {
 }  // namespace
 
 Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, ThreadTeam& team) {
-  if (table.packed_row_bytes == nullptr) {
-    return {};
-  }
   const Uses uses(model.plan);
   const std::vector<MatrixView>& matrices = model.weights.matrices;
   std::vector<std::size_t> sizes;
   std::size_t total = 0;
   for (std::size_t id = 0; id < matrices.size(); ++id) {
-    sizes.push_back(packed_bytes(table, matrices[id], uses.of(id)));
+    sizes.push_back(can_be_packed(table, matrices[id], uses.of(id)) ? packed_bytes(table, matrices[id]) : 0);
     total += sizes.back();
   }
   if (total == 0) {
@@ -126,7 +118,7 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
       continue;
     }
     LL_TRY(check_memory(w, sizes[id]));
-    const auto n_groups = static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);
+    const int n_groups = packed_groups(table, w);
     team.run([&](int thread) { table.pack(w, part_of(n_groups, thread, team.size()), at); });
     model.weights.packed[id] = {at, table.packed_row_bytes(w.type, w.cols)};
     at += sizes[id];

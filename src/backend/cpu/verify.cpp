@@ -90,11 +90,9 @@ bool near(double got, double expected, double size) {
 
 /// The matrix in the table's layout; empty when the table has none for it.
 std::vector<std::byte> packed_form(const OpTable& table, const MatrixView& w) {
-  const std::int64_t row_bytes = table.packed_row_bytes == nullptr ? 0 : table.packed_row_bytes(w.type, w.cols);
-  const auto n_groups = static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);
-  std::vector<std::byte> packed(static_cast<std::size_t>(n_groups * table.packed_rows * row_bytes));
-  if (row_bytes > 0) {
-    table.pack(w, {0, n_groups}, packed.data());
+  std::vector<std::byte> packed(packed_bytes(table, w));
+  if (!packed.empty()) {
+    table.pack(w, {0, packed_groups(table, w)}, packed.data());
   }
   return packed;
 }
