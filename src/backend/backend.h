@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backend/batch.h"
+#include "backend/kv_bytes.h"
 #include "base/result.h"
 #include "model/plan.h"
 #include "model/weights.h"
@@ -57,9 +58,15 @@ class StepObserver {
 
 enum class Activations : std::uint8_t { f32, q8 };
 
+/// What the KV cache holds unless somebody chooses: exact activations ask for exact keys and values.
+inline KvType default_kv_type(Activations activations) {
+  return activations == Activations::f32 ? KvType::f32 : KvType::f16;
+}
+
 struct BackendOptions {
   int n_threads = 0;                          // 0: physical cores allowed to the process
   Activations activations = Activations::q8;  // q8 where a quantised format has such a kernel; f32: exact
+  KvType kv_type = KvType::f16;               // how keys and values are kept
   bool repack = true;                         // weights in the layout of the kernels, where they have one
   Recorder* recorder = nullptr;               // nullptr: nothing is recorded and it costs nothing
 };

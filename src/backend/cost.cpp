@@ -11,12 +11,18 @@ struct Counter {
   const Plan& plan;
   const Batch& batch;
   std::span<const std::int64_t> row_bytes;
+  KvType kv_type;
 
   std::int64_t n() const { return batch.n_tokens(); }
   std::int64_t width(Slot slot) const { return plan.width(slot); }
   const WeightDecl& decl(WeightId id) const { return plan.weights[static_cast<std::size_t>(id)]; }
   std::int64_t bytes_of(WeightId id) const {
     return id == kNoWeight ? 0 : decl(id).rows * row_bytes[static_cast<std::size_t>(id)];
+  }
+
+  /// Of k, or of v, of one token.
+  std::int64_t kv_token_bytes(int n_kv_heads, int head_dim) const {
+    return n_kv_heads * kv_piece_bytes(kv_type, head_dim) / kKvBlock;
   }
 
   Cost operator()(const EmbedOp& op) const {
@@ -44,8 +50,9 @@ struct Counter {
     const std::int64_t kv = std::int64_t{op.n_kv_heads} * op.head_dim;
     const std::int64_t pairs = op.rope.kind == RopeKind::none ? 0 : op.rope.dims / 2;
     // q and k are read and written, v is read, and k and v are written once more, to the cache
-    const std::int64_t stored = op.v == Slot::k ? kv : 3 * kv;  // v is read, then both are written; or the one
-    return {n() * (2 * q + 2 * kv + stored) * kFloat, n() * (op.n_heads + op.n_kv_heads) * pairs * 6};
+    const bool one = op.v == Slot::k;
+    const std::int64_t stored = n() * (one ? 1 : 2) * kv_token_bytes(op.n_kv_heads, op.head_dim);
+    return {n() * (2 * q + (one ? 2 : 3) * kv) * kFloat + stored, n() * (op.n_heads + op.n_kv_heads) * pairs * 6};
   }
   Cost operator()(const AttendOp& op) const {
     const auto first = [&op](std::int32_t position) {
@@ -62,9 +69,9 @@ struct Counter {
       }
       keys += rows.empty() ? 0 : rows.back() - first(rows.front()) + 1;
     }
-    const std::int64_t kv = std::int64_t{op.v_is_k ? 1 : 2} * op.n_kv_heads * op.head_dim;
+    const std::int64_t kv = (op.v_is_k ? 1 : 2) * kv_token_bytes(op.n_kv_heads, op.head_dim);
     const std::int64_t q = std::int64_t{2} * op.n_heads * op.head_dim;
-    return {(keys * kv + n() * q) * kFloat, seen * op.n_heads * (4 * op.head_dim + 3)};
+    return {keys * kv + n() * q * kFloat, seen * op.n_heads * (4 * op.head_dim + 3)};
   }
   Cost operator()(const HeadsLinearOp& op) const {
     const WeightDecl& w = decl(op.weight);
@@ -104,8 +111,8 @@ struct Counter {
 
 }  // namespace
 
-Cost cost(const Op& op, const Plan& plan, const Batch& batch, std::span<const std::int64_t> row_bytes) {
-  return std::visit(Counter{plan, batch, row_bytes}, op);
+Cost cost(const Op& op, const Plan& plan, const Batch& batch, std::span<const std::int64_t> row_bytes, KvType kv_type) {
+  return std::visit(Counter{plan, batch, row_bytes, kv_type}, op);
 }
 
 }  // namespace llorch

@@ -24,7 +24,7 @@ class CostTest : public ::testing::Test {
   Cost of(std::string_view role, int layer) {
     for (const Step& step : model_.plan().steps) {
       if (step.role == role && step.layer == layer) {
-        return cost(step.op, model_.plan(), batch_.batch(), row_bytes_);
+        return cost(step.op, model_.plan(), batch_.batch(), row_bytes_, kv_type_);
       }
     }
     ADD_FAILURE() << "no step " << role;
@@ -33,6 +33,7 @@ class CostTest : public ::testing::Test {
   testing::TinyModel model_;
   testing::TinyBatch batch_;
   std::vector<std::int64_t> row_bytes_;
+  KvType kv_type_ = KvType::f32;
 };
 
 TEST_F(CostTest, LinearCountsWeightsOnceAndActivationsPerToken) {
@@ -51,9 +52,17 @@ TEST_F(CostTest, AttendCountsKeysThatAreSeen) {
   EXPECT_EQ(of("attn.attend", 1).flops, (40 * 41 / 2 + 10 * 40 + 40) * pair_flops);
 }
 
+TEST_F(CostTest, TheCacheCountsInItsType) {
+  const std::int64_t qo = 4 * 51 * 2 * 64;
+  kv_type_ = KvType::f16;
+  EXPECT_EQ(of("attn.attend", 0).bytes, qo + 2 * (50 + 91) * 2 * 2 * 16);
+  kv_type_ = KvType::q8_0;
+  EXPECT_EQ(of("attn.attend", 0).bytes, qo + (50 + 91) * 2 * 2 * 34);
+}
+
 TEST_F(CostTest, EveryStepHasACost) {
   for (const Step& step : model_.plan().steps) {
-    const Cost c = cost(step.op, model_.plan(), batch_.batch(), row_bytes_);
+    const Cost c = cost(step.op, model_.plan(), batch_.batch(), row_bytes_, kv_type_);
     EXPECT_GT(c.bytes, 0) << step.role;
     EXPECT_GT(c.flops, 0) << step.role;
   }

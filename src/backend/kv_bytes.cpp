@@ -1,19 +1,53 @@
 #include "backend/kv_bytes.h"
 
+#include <array>
+#include <utility>
 #include <variant>
 
 #include "backend/batch.h"
 
 namespace llorch {
+namespace {
 
-std::int64_t kv_block_bytes(const Plan& plan, int group) {
-  std::int64_t floats = 0;
-  for (const Step& step : plan.steps) {
-    if (const auto* op = std::get_if<RopeStoreOp>(&step.op); op != nullptr && op->kv_group == group) {
-      floats += std::int64_t{op->v == Slot::k ? 1 : 2} * kKvBlock * op->n_kv_heads * op->head_dim;
+constexpr std::array<std::pair<KvType, std::string_view>, 3> kNames = {
+    {{KvType::f32, "f32"}, {KvType::f16, "f16"}, {KvType::q8_0, "q8_0"}}};
+
+}  // namespace
+
+std::string_view to_string(KvType type) {
+  return kNames[static_cast<std::size_t>(type)].second;
+}
+
+std::optional<KvType> kv_type_of(std::string_view name) {
+  for (const auto& [type, type_name] : kNames) {
+    if (type_name == name) {
+      return type;
     }
   }
-  return floats * static_cast<std::int64_t>(sizeof(float));
+  return std::nullopt;
+}
+
+std::int64_t kv_piece_bytes(KvType type, int head_dim) {
+  const std::int64_t n_scales = (head_dim + kKvScaleBlock - 1) / kKvScaleBlock;
+  switch (type) {
+    case KvType::f32:
+      return std::int64_t{kKvBlock} * head_dim * 4;
+    case KvType::f16:
+      return std::int64_t{kKvBlock} * head_dim * 2;
+    case KvType::q8_0:
+      return kKvBlock * n_scales * (kKvScaleBlock + 2);
+  }
+  return 0;
+}
+
+std::int64_t kv_block_bytes(const Plan& plan, int group, KvType type) {
+  std::int64_t bytes = 0;
+  for (const Step& step : plan.steps) {
+    if (const auto* op = std::get_if<RopeStoreOp>(&step.op); op != nullptr && op->kv_group == group) {
+      bytes += (op->v == Slot::k ? 1 : 2) * op->n_kv_heads * kv_piece_bytes(type, op->head_dim);
+    }
+  }
+  return bytes;
 }
 
 }  // namespace llorch

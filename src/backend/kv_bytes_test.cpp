@@ -14,9 +14,22 @@ TEST(KvBytes, EachGroupCountsItsOwnLayers) {
                 {.op = RopeStoreOp{.n_heads = 8, .n_kv_heads = 2, .head_dim = 16, .kv_group = 0}, .layer = 0},
                 {.op = RopeStoreOp{.n_heads = 8, .n_kv_heads = 4, .head_dim = 8, .kv_group = 1}, .layer = 1},
                 {.op = RopeStoreOp{.n_heads = 8, .n_kv_heads = 1, .head_dim = 16, .kv_group = 0}, .layer = 2}};
-  EXPECT_EQ(kv_block_bytes(plan, 0), 2 * kKvBlock * (2 * 16 + 1 * 16) * 4);
-  EXPECT_EQ(kv_block_bytes(plan, 1), 2 * kKvBlock * 4 * 8 * 4);
-  EXPECT_EQ(kv_block_bytes(plan, 2), 0);
+  EXPECT_EQ(kv_block_bytes(plan, 0, KvType::f32), 2 * kKvBlock * (2 * 16 + 1 * 16) * 4);
+  EXPECT_EQ(kv_block_bytes(plan, 1, KvType::f32), 2 * kKvBlock * 4 * 8 * 4);
+  EXPECT_EQ(kv_block_bytes(plan, 1, KvType::f16), 2 * kKvBlock * 4 * 8 * 2);
+  EXPECT_EQ(kv_block_bytes(plan, 1, KvType::q8_0), 2 * kKvBlock * 4 * 34);  // 8 channels take a block of 32
+  EXPECT_EQ(kv_block_bytes(plan, 2, KvType::f32), 0);
+}
+
+TEST(KvBytes, Types) {
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::q8_0}) {
+    EXPECT_EQ(kv_type_of(to_string(type)), type);
+    for (const int head_dim : {1, 7, 64, 80, 576}) {
+      EXPECT_EQ(kv_piece_bytes(type, head_dim) % 64, 0);
+    }
+  }
+  EXPECT_EQ(kv_type_of("F16"), std::nullopt);
+  EXPECT_EQ(kv_piece_bytes(KvType::q8_0, 128), kKvBlock * 128 * 34 / 32);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ std::int64_t held_bytes(const Shape& shape, int n_tokens) {
   const KvLayout kv{.windows = kv_windows(plan), .n_blocks = {}, .chunk = 256};
   std::int64_t bytes = 0;
   for (int group = 0; group < kv.n_groups(); ++group) {
-    bytes += kv.blocks_for(group, n_tokens) * kv_block_bytes(plan, group);
+    bytes += kv.blocks_for(group, n_tokens) * kv_block_bytes(plan, group, KvType::f32);
   }
   return bytes;
 }

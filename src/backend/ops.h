@@ -36,10 +36,11 @@ struct HostWeights {
   std::vector<std::vector<float>> vectors;  // empty for matrices
 };
 
-/// One layer's KV cache: k and v are [n_blocks, n_kv_heads, kKvBlock, head_dim] floats.
+/// One layer's KV cache: k and v are [n_blocks, n_kv_heads] pieces of Work::kv_type (ref/kv.h); v == k where the keys
+/// are the values as well.
 struct KvLayer {
-  float* k = nullptr;
-  float* v = nullptr;
+  std::byte* k = nullptr;
+  std::byte* v = nullptr;
 };
 
 /// What an op function may read and write. One per thread and run; everything but `thread` and `scratch` is shared.
@@ -50,6 +51,7 @@ struct Work {
   float* slots[kSlots] = {};    // [max_batch_tokens, width] each, 64-byte aligned
   float* logits = nullptr;      // [n_outputs, vocab]
   std::span<const KvLayer> kv;  // [n_layers]
+  KvType kv_type = KvType::f32;
   Activations activations = Activations::q8;
   ThreadTeam* team = nullptr;  // for barriers inside an op; every thread must reach each of them
   int thread = 0;

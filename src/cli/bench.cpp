@@ -130,8 +130,9 @@ void record_requests(const Measured& measured, Recorder& recorder) {
 }
 
 Status count_cost(const LoadedModel& model, const BenchArgs& args, Report& report) {
-  LL_ASSIGN(const Cost decode, run_cost(model.plan, *model.weights, args.n_prompt + args.n_decode / 2, 1));
-  LL_ASSIGN(const Cost prefill, run_cost(model.plan, *model.weights, 0, args.n_prompt));
+  LL_ASSIGN(const Cost decode,
+            run_cost(model.plan, *model.weights, args.n_prompt + args.n_decode / 2, 1, args.device.kv()));
+  LL_ASSIGN(const Cost prefill, run_cost(model.plan, *model.weights, 0, args.n_prompt, args.device.kv()));
   report.decode_bytes_per_token = static_cast<double>(decode.bytes);
   report.prefill_ops_per_token = static_cast<double>(prefill.flops) / args.n_prompt;
   const bool int8 = args.device.activations == "q8" && args.device.device.starts_with("cpu");
@@ -147,6 +148,7 @@ nlohmann::json to_json(const Report& report, const LoadedModel& model, const Ben
           {"device", std::string(model.backend->name())},
           {"threads", report.n_threads},
           {"activations", args.device.activations},
+          {"kv_type", to_string(args.device.kv())},
           {"prompt_tokens", args.n_prompt},
           {"decode_tokens", args.n_decode},
           {"repeats", args.repeats},
@@ -176,8 +178,8 @@ void print(const Report& report, const LoadedModel& model, const BenchArgs& args
   const double peak_tops = int8 ? roof.int8_tops : roof.f32_tflops;
   const double prefill_tops = report.prefill_ops_per_token * median(report.measured.prefill_per_sec) / 1e12;
   const double decode_gb = report.decode_bytes_per_token * median(report.measured.decode_per_sec) / 1e9;
-  fmt::print("{} on {}, {} threads, activations {}\n", model.files.name, model.backend->name(), report.n_threads,
-             args.device.activations);
+  fmt::print("{} on {}, {} threads, activations {}, KV {}\n", model.files.name, model.backend->name(), report.n_threads,
+             args.device.activations, to_string(args.device.kv()));
   fmt::print("roof     read {:.1f} GB/s, int8 {:.3f} Top/s, f32 {:.3f} Tflop/s  ({}, all cores, {} MB)\n",
              roof.read_gb_per_sec, roof.int8_tops, roof.f32_tflops, roof.kernels, roof.read_bytes / 1000000);
   print_rate("prefill", args.n_prompt, report.measured.prefill_per_sec);

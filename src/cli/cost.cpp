@@ -9,7 +9,7 @@
 
 namespace llorch::cli {
 
-Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n) {
+Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n, KvType kv_type) {
   std::vector<std::int64_t> row_bytes;
   for (std::size_t id = 0; id < plan.weights.size(); ++id) {
     if (plan.weights[id].is_vector) {
@@ -32,7 +32,7 @@ Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, 
   batch.output_rows = output_rows;
   Cost sum;
   for (const Step& step : plan.steps) {
-    const Cost one = cost(step.op, plan, batch, row_bytes);
+    const Cost one = cost(step.op, plan, batch, row_bytes, kv_type);
     sum.bytes += one.bytes;
     sum.flops += one.flops;
   }

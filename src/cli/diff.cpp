@@ -35,6 +35,7 @@ struct DiffArgs {
   DeviceArgs device;
   std::string device_b;       // empty: as A
   std::string activations_b;  // empty: as A
+  std::string kv_type_b;      // empty: as A
   double tolerance = 0;
   double relative = 0;
   bool json = false;
@@ -110,6 +111,7 @@ Result<Differences> compare(const DiffArgs& args) {
   found.b = {.path = args.model_b.empty() ? args.model_a : args.model_b, .device = args.device};
   found.b.device.device = args.device_b.empty() ? args.device.device : args.device_b;
   found.b.device.activations = args.activations_b.empty() ? args.device.activations : args.activations_b;
+  found.b.device.kv_type = args.kv_type_b.empty() ? std::string(to_string(args.device.kv())) : args.kv_type_b;
   StepKeeper keeper;
   LL_ASSIGN(found.tokens, run_first(args, found.a, keeper));
 
@@ -129,8 +131,8 @@ Result<Differences> compare(const DiffArgs& args) {
 
 void print(const Differences& found) {
   for (const auto& [letter, side] : {std::pair('A', &found.a), std::pair('B', &found.b)}) {
-    fmt::print("{}  {} ({}) on {}, activations {}\n", letter, side->model, side->path, side->backend,
-               side->device.activations);
+    fmt::print("{}  {} ({}) on {}, activations {}, KV {}\n", letter, side->model, side->path, side->backend,
+               side->device.activations, to_string(side->device.kv()));
   }
   if (!found.numbers.a.empty()) {
     fmt::print("the plans have other numbers, first at\nA  {}\nB  {}\n", found.numbers.a, found.numbers.b);
@@ -146,8 +148,11 @@ void print(const Differences& found) {
 }
 
 Json to_json(const Side& side) {
-  return {
-      {"path", side.path}, {"model", side.model}, {"device", side.backend}, {"activations", side.device.activations}};
+  return {{"path", side.path},
+          {"model", side.model},
+          {"device", side.backend},
+          {"activations", side.device.activations},
+          {"kv_type", to_string(side.device.kv())}};
 }
 
 Json to_json(const StepDifference& d) {
@@ -222,6 +227,8 @@ Verb add_diff(CLI::App& root) {
   app->add_option("--device-b", args->device_b, "the device of B (default: as A)");
   app->add_option("--activations-b", args->activations_b, "the activations of B (default: as A)")
       ->check(CLI::IsMember({"q8", "f32"}));
+  app->add_option("--kv-type-b", args->kv_type_b, "how B keeps keys and values (default: as A)")
+      ->check(CLI::IsMember({"f16", "q8_0", "f32"}));
   app->footer("Exit codes: 0 no step is over the tolerance, 1 one is, 3 the models have not the same shape.");
   return {app, [args] { return diff(*args); }};
 }

@@ -67,6 +67,11 @@ CLI::Validator not_empty() {
   return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
 }
 
+KvType DeviceArgs::kv() const {
+  const Activations chosen = activations == "f32" ? Activations::f32 : Activations::q8;
+  return kv_type_of(kv_type).value_or(default_kv_type(chosen));
+}
+
 void add_device_options(CLI::App& app, DeviceArgs& args) {
   app.add_option("--device", args.device,
                  "ref, cpu (the best this processor has), cpu:avx2, cpu:avx512, blas, cuda:N; see `llorch devices`")
@@ -81,6 +86,9 @@ void add_device_options(CLI::App& app, DeviceArgs& args) {
                  "q8: 8-bit activations where a quantised format has such a kernel; f32: exact")
       ->check(CLI::IsMember({"q8", "f32"}))
       ->capture_default_str();
+  app.add_option("--kv-type", args.kv_type,
+                 "how keys and values are kept: f16, q8_0 or f32 (default: f16, with --activations f32 f32)")
+      ->check(CLI::IsMember({"f16", "q8_0", "f32"}));
   app.add_option("--repack", args.repack,
                  "on: weights in the layout of the kernels, where they have one; off: as in the file, slower")
       ->check(CLI::IsMember({"on", "off"}))
@@ -151,6 +159,7 @@ Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOp
   options.device = args.device;
   options.backend.n_threads = args.threads;
   options.backend.activations = args.activations == "f32" ? Activations::f32 : Activations::q8;
+  options.backend.kv_type = args.kv();
   options.backend.repack = args.repack == "on";
   options.context = args.context;
   if (isatty(STDERR_FILENO) != 0) {

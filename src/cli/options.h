@@ -55,13 +55,16 @@ CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 /// Refuses "", which an unset shell variable leaves.
 CLI::Validator not_empty();
 
-/// --device, --threads, --context, --activations, --repack.
+/// --device, --threads, --context, --activations, --kv-type, --repack.
 struct DeviceArgs {
   std::string device = "cpu";
   int threads = 0;
   int context = 0;
   std::string activations = "q8";
+  std::string kv_type;  // empty: by the activations
   std::string repack = "on";
+
+  KvType kv() const;
 };
 void add_device_options(CLI::App& app, DeviceArgs& args);
 

@@ -53,7 +53,7 @@ Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, 
   const std::int64_t bytes = chosen ? options.kv_cache_bytes : memory.free_bytes / 2;
   std::vector<std::int64_t> block_bytes;
   for (int group = 0; group < plan.n_kv_groups; ++group) {
-    block_bytes.push_back(kv_block_bytes(plan, group));
+    block_bytes.push_back(kv_block_bytes(plan, group, options.backend.kv_type));
   }
   const KvBudget budget(kv_windows(plan), block_bytes, context, options.max_batch_tokens);
   KvLayout kv = budget.spend(bytes, n_sequences, chosen);

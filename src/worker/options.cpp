@@ -66,6 +66,7 @@ struct Raw {
   std::string log_format;  // empty: by what stderr is
   std::string log_level = "info";
   std::string activations = "q8";
+  std::string kv_type;  // empty: by the activations
   std::string repack = "on";
   std::string verify_manifest;
   std::string api_key_file;
@@ -122,6 +123,9 @@ void add_model(CLI::App& app, Raw& raw) {
                  "f32: exact activations; q8: 8-bit ones where a quantised format has such a kernel")
       ->check(CLI::IsMember({"f32", "q8"}))
       ->capture_default_str();
+  app.add_option("--kv-type", raw.kv_type,
+                 "How keys and values are kept: f16, q8_0 or f32 (default: f16, with --activations f32 f32)")
+      ->check(CLI::IsMember({"f16", "q8_0", "f32"}));
   app.add_option("--repack", raw.repack,
                  "off: weights stay as they are in the file, slower; on: as the kernels read them")
       ->check(CLI::IsMember({"on", "off"}))
@@ -234,6 +238,7 @@ Status finish(const Daemon& daemon, Raw& raw) {
   o.log_format = text ? LogFormat::text : LogFormat::json;
   o.log_level = level_of(raw.log_level);
   o.activations = raw.activations == "f32" ? Activations::f32 : Activations::q8;
+  o.kv_type = kv_type_of(raw.kv_type).value_or(default_kv_type(o.activations));
   o.repack = raw.repack == "on";
   o.http.header_timeout = ms(raw.header_timeout_s);
   o.http.body_timeout = ms(raw.body_timeout_s);

@@ -43,6 +43,7 @@ struct WorkerOptions {
   double residency_interval_s = 60;
   double heartbeat_timeout_s = 60;
   Activations activations = Activations::q8;
+  KvType kv_type = KvType::f16;
   bool repack = true;
   ApiKeys keys;
   LogFormat log_format = LogFormat::text;

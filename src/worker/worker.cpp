@@ -114,7 +114,10 @@ class LoadProgress {
 Result<LoadedModel> load(const WorkerOptions& options, Api& api, Log& log) {
   LoadOptions load;
   load.device = options.device;
-  load.backend = {.n_threads = options.threads, .activations = options.activations, .repack = options.repack};
+  load.backend = {.n_threads = options.threads,
+                  .activations = options.activations,
+                  .kv_type = options.kv_type,
+                  .repack = options.repack};
   load.context = options.context;
   load.max_sequences = options.max_sequences;
   load.kv_cache_bytes = options.kv_cache_mb << 20U;

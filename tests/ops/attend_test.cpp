@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "backend/ref/kv.h"
 #include "harness.h"
 
 namespace llorch::test {
@@ -22,7 +23,9 @@ struct Shape {
 /// Sequences with all their keys stored, in blocks that lie in a random order, and the queries of every position.
 class Sequences {
  public:
-  Sequences(const Shape& shape, const std::vector<int>& lengths, std::uint32_t block_seed) : shape_(shape) {
+  Sequences(const Shape& shape, const std::vector<int>& lengths, std::uint32_t block_seed, KvType type = KvType::f32)
+      : shape_(shape) {
+    stage_.kv_type = type;
     for (const int length : lengths) {
       max_blocks_ = std::max(max_blocks_, (length + kKvBlock - 1) / kKvBlock);
     }
@@ -30,9 +33,13 @@ class Sequences {
     std::vector<std::int32_t> free(static_cast<std::size_t>(n_blocks));
     std::iota(free.begin(), free.end(), 0);
     std::shuffle(free.begin(), free.end(), std::mt19937(block_seed));
-    const auto values = static_cast<std::size_t>(n_blocks * shape.n_kv_heads * kKvBlock * shape.head_dim);
-    k_.assign(values, NAN);  // a slot that was never written must not be looked at
-    v_.assign(values, NAN);
+    piece_bytes_ = static_cast<std::size_t>(kv_piece_bytes(type, shape.head_dim));
+    const std::size_t bytes = static_cast<std::size_t>(n_blocks * shape.n_kv_heads) * piece_bytes_;
+    for (Aligned<std::byte>* kv : {&k_, &v_}) {
+      *kv =
+          Aligned<std::byte>(bytes);  // a slot that was never written must not be looked at: all NaN, or q8_0's scales
+      std::memset(kv->data(), 0xff, bytes);
+    }
     for (std::size_t s = 0; s < lengths.size(); ++s) {
       tables_.insert(tables_.end(), free.begin() + static_cast<std::ptrdiff_t>(s) * max_blocks_,
                      free.begin() + static_cast<std::ptrdiff_t>(s + 1) * max_blocks_);
@@ -87,18 +94,19 @@ class Sequences {
     for (int p = 0; p < length; ++p) {
       const auto block = tables_[static_cast<std::size_t>(s * max_blocks_ + p / kKvBlock)];
       for (int h = 0; h < shape_.n_kv_heads; ++h) {
-        const auto at = ((block * shape_.n_kv_heads + h) * kKvBlock + p % kKvBlock) * shape_.head_dim;
+        const std::size_t at = static_cast<std::size_t>(block * shape_.n_kv_heads + h) * piece_bytes_;
         const auto seed = static_cast<std::uint32_t>((s * 1000 + p) * 16 + h);
         const auto values = random_floats(static_cast<std::size_t>(2 * shape_.head_dim), seed, 2.0F);
-        std::copy_n(values.begin(), shape_.head_dim, k_.begin() + at);
-        std::copy_n(values.begin() + shape_.head_dim, shape_.head_dim, v_.begin() + at);
+        ref::store_kv(stage_.kv_type, values.data(), shape_.head_dim, k_.data() + at, p % kKvBlock);
+        ref::store_kv(stage_.kv_type, values.data() + shape_.head_dim, shape_.head_dim, v_.data() + at, p % kKvBlock);
       }
     }
   }
 
   Shape shape_;
   int max_blocks_ = 0;
-  std::vector<float> k_, v_;           // [n_blocks, n_kv_heads, kKvBlock, head_dim]
+  std::size_t piece_bytes_ = 0;
+  Aligned<std::byte> k_, v_;           // [n_blocks, n_kv_heads] pieces
   std::vector<std::int32_t> tables_;   // [n_seqs, max_blocks]
   std::vector<std::vector<float>> q_;  // of each sequence [length, width]
   WeightId sinks_ = kNoWeight;
@@ -126,9 +134,9 @@ void expect_same_bits(const std::vector<float>& a, const std::vector<float>& b, 
   EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0) << what;
 }
 
-void check_shape(const Shape& shape, int length) {
-  Sequences sequences(shape, {length}, 1);
-  Sequences elsewhere(shape, {length}, 2);
+void check_shape(const Shape& shape, int length, KvType type = KvType::f32) {
+  Sequences sequences(shape, {length}, 1, type);
+  Sequences elsewhere(shape, {length}, 2, type);
   const auto want = sequences.run(ref::ops(), {{0, length}}, 1);
   const float tolerance = 5e-6F * std::max(1.0F, largest_difference(want, std::vector<float>(want.size())));
   std::vector<int> one_by_one(static_cast<std::size_t>(length));
@@ -136,7 +144,7 @@ void check_shape(const Shape& shape, int length) {
   for (const OpTable& table : tables()) {
     SCOPED_TRACE(testing::Message() << table.name << ": " << shape.n_heads << "/" << shape.n_kv_heads << " heads of "
                                     << shape.head_dim << ", window " << shape.window << ", cap " << shape.softcap
-                                    << ", length " << length);
+                                    << ", length " << length << ", " << to_string(type));
     const auto whole = sequences.run(table, {{0, length}}, 1);
     EXPECT_LE(largest_difference(whole, want), tolerance);
     expect_same_bits(in_parts(sequences, table, one_by_one, length, 1), whole, "token by token");
@@ -158,14 +166,26 @@ TEST(Attend, IsCloseToTheReferenceAndOneChainPerHead) {
   }
 }
 
+TEST(Attend, EveryKvType) {
+  const Shape shapes[] = {
+      {4, 2, 64, 0, 0}, {3, 1, 33, 0, 0}, {2, 1, 80, 40, 0}, {4, 4, 7, 0, 0}, {4, 1, 128, 0, 0, true}};
+  for (const KvType type : {KvType::f16, KvType::q8_0}) {
+    for (const Shape& shape : shapes) {
+      for (const int length : {1, 33, 65, 97}) {
+        check_shape(shape, length, type);
+      }
+    }
+  }
+}
+
 /// A sink takes its share of the softmax and carries no value: with one key and equal logits half of v is left.
 TEST(Attend, SinksTakeTheirShare) {
   Stage stage;
-  std::vector<float> k(kKvBlock, 0.0F);
-  std::vector<float> v(kKvBlock, 6.0F);
+  alignas(64) float k[kKvBlock] = {};
+  alignas(64) float v[kKvBlock] = {6.0F};
   const std::int32_t one_token[] = {0}, starts[] = {0, 1}, lens[] = {1}, block[] = {0};
   const KvGroup group = {.kv_slots = {}, .block_table = block, .max_blocks = 1};
-  stage.kv = {{k.data(), v.data()}};
+  stage.kv = {{reinterpret_cast<std::byte*>(k), reinterpret_cast<std::byte*>(v)}};
   stage.batch = {.tokens = one_token, .positions = one_token, .seq_starts = starts, .kv_lens = lens, .kv = {&group, 1}};
   const AttendOp op = {.n_heads = 1, .n_kv_heads = 1, .head_dim = 1, .scale = 1.0F, .sinks = stage.add_vector({0.0F})};
   for (const OpTable& table : tables()) {

@@ -72,6 +72,7 @@ class Stage {
   HostWeights weights;
   Batch batch;
   std::vector<KvLayer> kv;
+  KvType kv_type = KvType::f32;
   Activations activations = Activations::f32;
 
   /// Gives a slot its width and n_tokens * width values.
@@ -111,6 +112,7 @@ class Stage {
         work.slots[s] = slots_[s].data();
       }
       work.kv = kv;
+      work.kv_type = kv_type;
       work.activations = activations;
       work.team = &team;
       work.thread = thread;

@@ -4,8 +4,10 @@
 
 #include <cstring>
 
+#include "backend/ref/kv.h"
 #include "harness.h"
 #include "quant/formats.h"
+#include "quant/half.h"
 #include "quant/sample_blocks.h"
 
 namespace llorch::test {
@@ -179,51 +181,100 @@ TEST(Embed, EveryFormat) {
 }
 
 struct Stored {
-  std::vector<float> q, k, v;
+  std::vector<float> q, k, v;  // k and v: what the cache gives back, of the slots that were written
   bool operator==(const Stored&) const = default;
 };
 
 /// rope_store of 6 tokens at positions 30..35: across the end of a block.
-Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads) {
+Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads, KvType type) {
   Stage stage;
   std::vector<std::int32_t> tokens(6, 0), positions, slots;
   for (int t = 0; t < 6; ++t) {
     positions.push_back(30 + t);
     slots.push_back((t < 2 ? 2 : 0) * kKvBlock + (30 + t) % kKvBlock);
   }
-  const auto values = static_cast<std::size_t>(3 * op.n_kv_heads * kKvBlock * op.head_dim);
-  Stored out = {{}, std::vector<float>(values), std::vector<float>(values)};
+  const auto piece_bytes = static_cast<std::size_t>(kv_piece_bytes(type, op.head_dim));
+  const Aligned<std::byte> k(static_cast<std::size_t>(3 * op.n_kv_heads) * piece_bytes);
+  const Aligned<std::byte> v(static_cast<std::size_t>(3 * op.n_kv_heads) * piece_bytes);
   const KvGroup group = {.kv_slots = slots, .block_table = {}, .max_blocks = 0};
   stage.batch.tokens = tokens;
   stage.batch.positions = positions;
   stage.batch.kv = {&group, 1};
-  stage.kv = {{out.k.data(), out.v.data()}};
+  stage.kv = {{k.data(), v.data()}};
+  stage.kv_type = type;
   const int q_width = op.n_heads * op.head_dim;
   const int kv_width = op.n_kv_heads * op.head_dim;
   stage.set_slot(Slot::q, q_width, rows_of(6, q_width, 1));
   stage.set_slot(Slot::k, kv_width, rows_of(6, kv_width, 2));
   stage.set_slot(Slot::v, kv_width, rows_of(6, kv_width, 3));
   stage.run(n_threads, [&](const Work& work) { table.rope_store(op, 0, work); });
-  out.q = stage.slot(Slot::q);
+  Stored out = {stage.slot(Slot::q), {}, {}};
+  std::vector<float> row(static_cast<std::size_t>(op.head_dim));
+  for (const int slot : slots) {
+    for (int h = 0; h < op.n_kv_heads; ++h) {
+      const std::size_t at = static_cast<std::size_t>(slot / kKvBlock * op.n_kv_heads + h) * piece_bytes;
+      ref::load_kv(type, k.data() + at, op.head_dim, slot % kKvBlock, row.data());
+      out.k.insert(out.k.end(), row.begin(), row.end());
+      ref::load_kv(type, v.data() + at, op.head_dim, slot % kKvBlock, row.data());
+      out.v.insert(out.v.end(), row.begin(), row.end());
+    }
+  }
   return out;
 }
 
-TEST(RopeStore, EveryKind) {
+void check_rope_store(const RopeStoreOp& op, KvType type) {
+  const Stored want = rope_store(ref::ops(), op, 1, type);
+  // What rounds to the neighbour of a half, or of a whole number of a block whose largest is about 10, is as right.
+  const float step = type == KvType::f32 ? 1e-5F : type == KvType::f16 ? 0.01F : 0.2F;
+  for (const OpTable& table : tables()) {
+    const Stored got = rope_store(table, op, 1, type);
+    EXPECT_LE(largest_difference(got.q, want.q), 1e-5F) << table.name;
+    EXPECT_LE(largest_difference(got.k, want.k), step) << table.name;
+    EXPECT_EQ(got.v, want.v) << table.name;
+    EXPECT_EQ(rope_store(table, op, 2, type), got) << table.name;
+    EXPECT_EQ(rope_store(table, op, 3, type), got) << table.name;
+  }
+}
+
+TEST(RopeStore, EveryKindAndKvType) {
   for (const RopeKind kind : {RopeKind::none, RopeKind::adjacent, RopeKind::half}) {
     for (const int head_dim : {8, 64, 80}) {
       RopeStoreOp op = {.n_heads = 4, .n_kv_heads = 2, .head_dim = head_dim, .kv_group = 0, .rope = {}};
       op.rope.kind = kind;
       op.rope.dims = head_dim == 80 ? 40 : head_dim;
-      const Stored want = rope_store(ref::ops(), op, 1);
-      for (const OpTable& table : tables()) {
-        const Stored got = rope_store(table, op, 1);
-        EXPECT_LE(largest_difference(got.q, want.q), 1e-5F) << table.name;
-        EXPECT_LE(largest_difference(got.k, want.k), 1e-5F) << table.name;
-        EXPECT_EQ(got.v, want.v) << table.name;
-        EXPECT_EQ(rope_store(table, op, 2), got) << table.name;
-        EXPECT_EQ(rope_store(table, op, 3), got) << table.name;
+      for (const KvType type : {KvType::f32, KvType::f16, KvType::q8_0}) {
+        SCOPED_TRACE(testing::Message() << head_dim << " " << to_string(type));
+        check_rope_store(op, type);
       }
     }
+  }
+}
+
+/// The values that the cache gives back, as their types have them.
+TEST(Kv, StoresAndLoads) {
+  const auto values = rows_of(1, 40, 9);
+  std::vector<float> back(40);
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::q8_0}) {
+    const Aligned<std::byte> piece(static_cast<std::size_t>(kv_piece_bytes(type, 40)));
+    ref::store_kv(type, values.data(), 40, piece.data(), 7);
+    ref::load_kv(type, piece.data(), 40, 7, back.data());
+    for (int d = 0; d < 40; ++d) {
+      const float x = values[static_cast<std::size_t>(d)];
+      const auto* block = values.data() + d / 32 * 32;
+      float largest = 0;
+      for (int i = 0; i < std::min(32, 40 - d / 32 * 32); ++i) {
+        largest = std::max(largest, std::fabs(block[i]));
+      }
+      const float half = f16_to_f32(f32_to_f16(x));
+      const float eighth = f16_to_f32(f32_to_f16(largest / 127.0F)) * std::nearbyint(x * (127.0F / largest));
+      EXPECT_EQ(back[static_cast<std::size_t>(d)], type == KvType::f32 ? x : type == KvType::f16 ? half : eighth);
+    }
+    std::vector<float> bad = values;
+    bad[33] = NAN;
+    ref::store_kv(type, bad.data(), 40, piece.data(), 7);
+    ref::load_kv(type, piece.data(), 40, 7, back.data());
+    EXPECT_TRUE(std::isnan(back[33]));
+    EXPECT_FALSE(std::isnan(back[0]));
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "backend/avx2/kernels.h"
 #include "backend/avx2/lanes.h"
+#include "backend/ref/kv.h"
 #include "base/check.h"
 
 LL_TARGET_BEGIN

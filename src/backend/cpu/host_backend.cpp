@@ -55,7 +55,7 @@ Status HostBackend::check_resident() const {
 Status HostBackend::load(const Plan& plan, const WeightSource& source, const KvShape& kv) try {
   model_.reset();
   auto model = std::make_unique<ModelMemory>();
-  LL_TRY(make_model_memory(*model, plan, source, kv, table_, team_.size()));
+  LL_TRY(make_model_memory(*model, plan, source, kv, options_.kv_type, table_, team_.size()));
   if (options_.repack && options_.activations == Activations::q8) {
     LL_TRY(pack_weights(*model, source, table_, team_));
   }
@@ -92,6 +92,7 @@ void HostBackend::walk(const Call& call, int thread) {
             .batch = call.batch,
             .logits = call.logits,
             .kv = model_->kv,
+            .kv_type = options_.kv_type,
             .activations = options_.activations,
             .team = &team_,
             .thread = thread,
@@ -129,7 +130,7 @@ void HostBackend::step_recorded(const Step& step, const Work& work) {
   const std::int64_t all_done_ns = recorder.now_ns();
   recorder.add(span);
   if (work.thread == 0) {
-    const Cost c = cost(step.op, model_->plan, *work.batch, model_->row_bytes);
+    const Cost c = cost(step.op, model_->plan, *work.batch, model_->row_bytes, work.kv_type);
     span.end_ns = all_done_ns;
     span.bytes = c.bytes;
     span.flops = c.flops;

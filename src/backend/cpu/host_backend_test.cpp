@@ -59,6 +59,7 @@ struct TableCase {
   const HostTable* table;
   DType type;
   Activations activations;
+  KvType kv_type = KvType::f32;
 };
 
 class HostTables : public ::testing::TestWithParam<TableCase> {
@@ -78,8 +79,9 @@ TEST_P(HostTables, ChunksMixesPagesThreadsAndRepackingGiveTheSameBits) {
   std::vector<float> expected;
   for (const int threads : {1, 2, 3, 4}) {
     const bool repack = threads != 2;
-    const auto backend =
-        loaded(table, model, {.n_threads = threads, .activations = GetParam().activations, .repack = repack});
+    const auto backend = loaded(
+        table, model,
+        {.n_threads = threads, .activations = GetParam().activations, .kv_type = GetParam().kv_type, .repack = repack});
     for (const int chunk : threads == 1 ? std::vector{kPrompt, 1, 32, 33} : std::vector{7, kPrompt}) {
       TinyBlocks blocks(model.plan().n_kv_groups, 64, static_cast<std::uint32_t>(100 * threads + chunk));
       TinySequence other = blocks.sequence(others);
@@ -101,12 +103,15 @@ std::vector<TableCase> table_cases() {
     cases.push_back({&table, DType::q8_0, Activations::f32});
     cases.push_back({&table, DType::q8_0, Activations::q8});
     cases.push_back({&table, DType::q4_0, Activations::q8});
+    cases.push_back({&table, DType::f32, Activations::f32, KvType::f16});
+    cases.push_back({&table, DType::f32, Activations::f32, KvType::q8_0});
   }
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(All, HostTables, ::testing::ValuesIn(table_cases()), [](const auto& test) {
-  std::string name = fmt::format("{}_{}_{}", test.param.table->device, format_of(test.param.type).name,
-                                 test.param.activations == Activations::q8 ? "q8" : "f32");
+  std::string name =
+      fmt::format("{}_{}_{}_{}", test.param.table->device, format_of(test.param.type).name,
+                  test.param.activations == Activations::q8 ? "q8" : "f32", to_string(test.param.kv_type));
   std::replace(name.begin(), name.end(), ':', '_');
   return name;
 });
@@ -208,7 +213,7 @@ TEST(HostBackend, MemoryTellsWhatTheModelHolds) {
   const TinyModel model;
   const auto backend = loaded(ref::ops(), model, {.n_threads = 1});
   const Memory memory = backend->memory();
-  EXPECT_EQ(memory.kv_block_bytes, 2 * kKvBlock * 2 * 16 * 4);  // k and v, 2 heads of 16 floats, one layer in group 0
+  EXPECT_EQ(memory.kv_block_bytes, 2 * kKvBlock * 2 * 16 * 2);  // k and v, 2 heads of 16 halves, one layer in group 0
   EXPECT_GT(memory.model_bytes, 2 * 64 * memory.kv_block_bytes);
   EXPECT_GT(memory.free_bytes, 0);
   EXPECT_LE(memory.free_bytes, memory.total_bytes);

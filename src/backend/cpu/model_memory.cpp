@@ -63,19 +63,6 @@ Status bind_weights(ModelMemory& model, const WeightSource& source) {
   return {};
 }
 
-/// Floats that one token's k (or v) takes in each layer.
-std::vector<std::size_t> kv_widths(const Plan& plan) {
-  std::vector<std::size_t> widths;
-  for (const Step& step : plan.steps) {
-    if (const auto* op = std::get_if<RopeStoreOp>(&step.op)) {
-      widths.resize(std::max(widths.size(), static_cast<std::size_t>(step.layer) + 1));
-      widths[static_cast<std::size_t>(step.layer)] =
-          static_cast<std::size_t>(op->n_kv_heads) * static_cast<std::size_t>(op->head_dim);
-    }
-  }
-  return widths;
-}
-
 Status read_limits(ModelMemory& model, const KvShape& kv) {
   BatchLimits& limits = model.limits;
   if (kv.n_blocks.size() != static_cast<std::size_t>(model.plan.n_kv_groups) || kv.max_batch_tokens < 1 ||
@@ -123,7 +110,8 @@ std::size_t op_scratch(const Plan& plan) {
   for (const Step& step : plan.steps) {
     if (const auto* attend = std::get_if<AttendOp>(&step.op)) {
       const auto padded = static_cast<std::size_t>(attend->head_dim) + 16;
-      bytes = std::max(bytes, static_cast<std::size_t>(attend->n_heads) * (kStateBytes + padded * kFloat) + 64);
+      bytes = std::max(bytes, static_cast<std::size_t>(attend->n_heads) * (kStateBytes + padded * kFloat) + 64 +
+                                  2 * kKvBlock * padded * kFloat);
     } else if (const auto* route = std::get_if<RouteOp>(&step.op)) {
       bytes = std::max(bytes, static_cast<std::size_t>(route->moe.n_experts) * 16);
     } else if (const auto* rope = std::get_if<RopeStoreOp>(&step.op)) {
@@ -133,7 +121,7 @@ std::size_t op_scratch(const Plan& plan) {
   return bytes;
 }
 
-Sizes sizes_of(const ModelMemory& model, const OpTable& table) {
+Sizes sizes_of(const ModelMemory& model, KvType kv_type, const OpTable& table) {
   const KvShape& kv = model.limits.kv;
   const auto tokens = static_cast<std::size_t>(kv.max_batch_tokens);
   const auto outputs = static_cast<std::size_t>(kv.max_outputs);
@@ -152,7 +140,7 @@ Sizes sizes_of(const ModelMemory& model, const OpTable& table) {
   sizes.scratch = aligned(std::max({kScratchBytes, table.scratch_bytes, row, op_scratch(model.plan)}));
   for (int group = 0; group < model.plan.n_kv_groups; ++group) {
     const auto n_blocks = static_cast<std::size_t>(kv.n_blocks[static_cast<std::size_t>(group)]);
-    sizes.kv += n_blocks * static_cast<std::size_t>(kv_block_bytes(model.plan, group));
+    sizes.kv += n_blocks * static_cast<std::size_t>(kv_block_bytes(model.plan, group, kv_type));
   }
   return sizes;
 }
@@ -190,22 +178,21 @@ Status take_workspace(ModelMemory& model, const Sizes& sizes, int n_threads) {
   return {};
 }
 
-Status take_kv(ModelMemory& model) {
-  const std::vector<std::size_t> widths = kv_widths(model.plan);
-  model.kv.resize(widths.size());
+Status take_kv(ModelMemory& model, KvType kv_type) {
   for (const Step& step : model.plan.steps) {
     const auto* op = std::get_if<RopeStoreOp>(&step.op);
     if (op == nullptr) {
       continue;
     }
     const auto layer = static_cast<std::size_t>(step.layer);
-    const auto slots =
-        static_cast<std::size_t>(model.limits.kv.n_blocks[static_cast<std::size_t>(op->kv_group)]) * kKvBlock;
-    const std::size_t bytes = aligned(slots * widths[layer] * kFloat);
+    const std::int64_t n_blocks = model.limits.kv.n_blocks[static_cast<std::size_t>(op->kv_group)];
+    const auto bytes = static_cast<std::size_t>(n_blocks * op->n_kv_heads * kv_piece_bytes(kv_type, op->head_dim));
     const bool shared = op->v == Slot::k;
     LL_ASSIGN(Buffer buffer,
               Buffer::make((shared ? 1 : 2) * bytes, fmt::format("the KV cache of layer {}", step.layer)));
-    model.kv[layer] = {buffer.floats(), reinterpret_cast<float*>(buffer.bytes().data() + (shared ? 0 : bytes))};
+    std::byte* const k = buffer.bytes().data();
+    model.kv.resize(std::max(model.kv.size(), layer + 1));
+    model.kv[layer] = {k, shared ? k : k + bytes};
     model.buffers.push_back(std::move(buffer));
   }
   return {};
@@ -240,7 +227,7 @@ Status check_mapped(const ModelMemory& model) {
 }
 
 Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
-                         const OpTable& table, int n_threads) {
+                         KvType kv_type, const OpTable& table, int n_threads) {
   model.plan = plan;
   LL_TRY(bind_weights(model, source));
   LL_TRY(read_limits(model, kv));
@@ -250,7 +237,7 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
                     kv.max_batch_tokens, width);
     }
   }
-  const Sizes sizes = sizes_of(model, table);
+  const Sizes sizes = sizes_of(model, kv_type, table);
   const HostMemory host = host_memory();
   const std::size_t needed = sizes.total(n_threads);
   if (host.free_bytes > 0 && needed > static_cast<std::size_t>(host.free_bytes)) {
@@ -259,9 +246,9 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
                   needed, sizes.kv, sizes.logits, host.free_bytes);
   }
   LL_TRY(take_workspace(model, sizes, n_threads));
-  LL_TRY(take_kv(model));
+  LL_TRY(take_kv(model, kv_type));
   model.held_bytes += static_cast<std::int64_t>(needed);
-  model.kv_block_bytes = kv_block_bytes(plan, 0);
+  model.kv_block_bytes = kv_block_bytes(plan, 0, kv_type);
   return {};
 }
 

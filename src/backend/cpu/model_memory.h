@@ -28,7 +28,7 @@ struct ModelMemory {
 
 /// Binds the weights, checks that this host can run them, and takes the memory.
 Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
-                         const OpTable& table, int n_threads);
+                         KvType kv_type, const OpTable& table, int n_threads);
 
 /// Brings the matrices that only products read into the table's layout, on all threads of the team, and gives the
 /// memory of the originals back, one by one.

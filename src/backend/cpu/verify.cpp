@@ -66,7 +66,7 @@ class Bench {
 
   std::vector<float>& slot(Slot s) { return slots_[static_cast<std::size_t>(s)]; }
   const OpTable& table() const { return table_; }
-  void set_kv(float* k, float* v) { kv_.assign(1, {k, v}); }
+  void set_kv(float* k, float* v) { kv_.assign(1, {reinterpret_cast<std::byte*>(k), reinterpret_cast<std::byte*>(v)}); }
 
  private:
   const OpTable& table_;

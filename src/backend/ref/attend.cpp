@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "backend/ref/kv.h"
 #include "backend/ref/ops.h"
 #include "base/check.h"
 
@@ -36,13 +37,21 @@ struct Running {
   float sum = 0;
 };
 
-/// Merges keys [begin, end) of one piece: k and v are [kKvBlock, head_dim], acc is [head_dim].
-void merge_piece(const AttendOp& op, const float* q, const float* k, const float* v, Range keys, Running& run,
-                 float* acc) {
+/// A piece of k and of v, and room for one row of either as floats.
+struct Piece {
+  KvType type;
+  const std::byte* k;
+  const std::byte* v;
+  float* row;  // [head_dim]
+};
+
+/// Merges keys [begin, end) of one piece; acc is [head_dim].
+void merge_piece(const AttendOp& op, const float* q, const Piece& piece, Range keys, Running& run, float* acc) {
   float s[kKvBlock];
   float max = run.max;
   for (int j = keys.begin; j < keys.end; ++j) {
-    s[j] = op.scale * dot(q, k + static_cast<std::ptrdiff_t>(j) * op.head_dim, op.head_dim);
+    load_kv(piece.type, piece.k, op.head_dim, j, piece.row);
+    s[j] = op.scale * dot(q, piece.row, op.head_dim);
     if (op.softcap > 0) {
       s[j] = op.softcap * std::tanh(s[j] / op.softcap);
     }
@@ -58,8 +67,11 @@ void merge_piece(const AttendOp& op, const float* q, const float* k, const float
   run.max = max;
   for (int d = 0; d < op.head_dim; ++d) {
     acc[d] *= correction;
-    for (int j = keys.begin; j < keys.end; ++j) {
-      acc[d] += s[j] * v[static_cast<std::ptrdiff_t>(j) * op.head_dim + d];
+  }
+  for (int j = keys.begin; j < keys.end; ++j) {
+    load_kv(piece.type, piece.v, op.head_dim, j, piece.row);
+    for (int d = 0; d < op.head_dim; ++d) {
+      acc[d] += s[j] * piece.row[d];
     }
   }
 }
@@ -80,11 +92,14 @@ void attend_one(const AttendOp& op, const KvLayer& kv, const Work& work, int t, 
   if (const float* sinks = work.vector(op.sinks)) {
     run = {.max = sinks[head], .sum = 1};
   }
-  for (int piece = first / kKvBlock; piece <= position / kKvBlock; ++piece) {
-    const int base = piece * kKvBlock;
-    const auto at = (static_cast<std::ptrdiff_t>(blocks[piece]) * op.n_kv_heads + kv_head) * kKvBlock * op.head_dim;
+  LL_CHECK(static_cast<std::size_t>(op.head_dim) * sizeof(float) <= work.scratch.size(), "a head exceeds scratch");
+  auto* row = reinterpret_cast<float*>(work.scratch.data());
+  const std::int64_t piece_bytes = kv_piece_bytes(work.kv_type, op.head_dim);
+  for (int block = first / kKvBlock; block <= position / kKvBlock; ++block) {
+    const int base = block * kKvBlock;
+    const std::int64_t at = (std::int64_t{blocks[block]} * op.n_kv_heads + kv_head) * piece_bytes;
     const Range keys{std::max(first - base, 0), std::min(position - base + 1, kKvBlock)};
-    merge_piece(op, q, kv.k + at, kv.v + at, keys, run, acc);
+    merge_piece(op, q, {work.kv_type, kv.k + at, kv.v + at, row}, keys, run, acc);
   }
   for (int d = 0; d < op.head_dim; ++d) {
     acc[d] /= run.sum;

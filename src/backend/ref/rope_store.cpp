@@ -1,9 +1,9 @@
 // The reference rope_store: rotates q and k of each token in place, then writes k and v to the token's KV slot.
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <vector>
 
+#include "backend/ref/kv.h"
 #include "backend/ref/ops.h"
 #include "backend/ref/rope.h"
 #include "base/check.h"
@@ -11,18 +11,14 @@
 namespace llorch::ref {
 namespace {
 
-/// Where head `head` of KV slot `slot` begins, in k and in v alike.
-std::ptrdiff_t kv_offset(const RopeStoreOp& op, int slot, int head) {
-  const std::ptrdiff_t block = slot / kKvBlock;
-  return ((block * op.n_kv_heads + head) * kKvBlock + slot % kKvBlock) * op.head_dim;
-}
-
-void store(const RopeStoreOp& op, const KvLayer& kv, int slot, const float* k, const float* v) {
-  const std::size_t bytes = static_cast<std::size_t>(op.head_dim) * sizeof(float);
+void store(const RopeStoreOp& op, const Work& work, const KvLayer& kv, int slot, const float* k, const float* v) {
+  const std::int64_t piece_bytes = kv_piece_bytes(work.kv_type, op.head_dim);
   for (int h = 0; h < op.n_kv_heads; ++h) {
-    std::memcpy(kv.k + kv_offset(op, slot, h), k + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
+    const std::int64_t at = (std::int64_t{slot / kKvBlock} * op.n_kv_heads + h) * piece_bytes;
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(h) * op.head_dim;
+    store_kv(work.kv_type, k + first, op.head_dim, kv.k + at, slot % kKvBlock);
     if (kv.v != kv.k) {
-      std::memcpy(kv.v + kv_offset(op, slot, h), v + static_cast<std::ptrdiff_t>(h) * op.head_dim, bytes);
+      store_kv(work.kv_type, v + first, op.head_dim, kv.v + at, slot % kKvBlock);
     }
   }
 }
@@ -77,7 +73,7 @@ void rope_store(const RopeStoreOp& op, int layer, const Work& work) {
     for (int h = 0; h < op.n_kv_heads; ++h) {
       rope_rotate(op.rope.kind, k + h * op.head_dim + op.rope.offset, n, cos, sin);
     }
-    store(op, work.kv[static_cast<std::size_t>(layer)], group.kv_slots[index], k, v);
+    store(op, work, work.kv[static_cast<std::size_t>(layer)], group.kv_slots[index], k, v);
   }
 }
 
