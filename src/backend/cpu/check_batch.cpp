@@ -123,6 +123,36 @@ Status check_outputs(const BatchLimits& limits, const Batch& batch, std::span<co
 
 }  // namespace
 
+Result<BatchLimits> batch_limits(const Plan& plan, const KvShape& kv) {
+  if (kv.n_blocks.size() != static_cast<std::size_t>(plan.n_kv_groups) || kv.max_batch_tokens < 1 ||
+      kv.max_batch_seqs < 1 || kv.max_outputs < 0) {
+    return errorf(ErrorCode::invalid_argument,
+                  "KV shape: {} groups for {}, batches of {} tokens, {} sequences, {} outputs", kv.n_blocks.size(),
+                  plan.n_kv_groups, kv.max_batch_tokens, kv.max_batch_seqs, kv.max_outputs);
+  }
+  for (const int n : kv.n_blocks) {
+    if (n < 1 || n > INT32_MAX / kKvBlock) {
+      return errorf(ErrorCode::invalid_argument, "KV shape: a group of {} blocks", n);
+    }
+  }
+  BatchLimits limits{.kv = kv};
+  limits.windows.assign(kv.n_blocks.size(), -1);
+  for (const Step& step : plan.steps) {
+    if (const auto* embed = std::get_if<EmbedOp>(&step.op)) {
+      limits.vocab = plan.weights[static_cast<std::size_t>(embed->table)].rows;
+      limits.positions =
+          embed->position_table == kNoWeight ? 0 : plan.weights[static_cast<std::size_t>(embed->position_table)].rows;
+    } else if (const auto* logits = std::get_if<LogitsOp>(&step.op)) {
+      limits.n_logits = plan.weights[static_cast<std::size_t>(logits->weight)].rows;
+    } else if (const auto* attend = std::get_if<AttendOp>(&step.op)) {
+      int& window = limits.windows[static_cast<std::size_t>(attend->kv_group)];
+      window = window == 0 || attend->window == 0 ? 0 : std::max(window, attend->window);
+    }
+  }
+  std::replace(limits.windows.begin(), limits.windows.end(), -1, 0);
+  return limits;
+}
+
 Status check_batch(const BatchLimits& limits, const Batch& batch, std::span<const SampleSpec> samples,
                    const Outputs& outputs) {
   LL_TRY(check_shapes(limits, batch));

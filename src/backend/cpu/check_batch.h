@@ -18,6 +18,9 @@ struct BatchLimits {
   std::int64_t positions = 0;  // rows of the position table; 0: none
 };
 
+/// The limits of a plan. ErrorCode::invalid_argument when `kv` does not fit it.
+Result<BatchLimits> batch_limits(const Plan& plan, const KvShape& kv);
+
 /// ErrorCode::invalid_argument names the field, the place and the value.
 Status check_batch(const BatchLimits& limits, const Batch& batch, std::span<const SampleSpec> samples,
                    const Outputs& outputs);

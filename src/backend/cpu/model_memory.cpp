@@ -63,38 +63,6 @@ Status bind_weights(ModelMemory& model, const WeightSource& source) {
   return {};
 }
 
-Status read_limits(ModelMemory& model, const KvShape& kv) {
-  BatchLimits& limits = model.limits;
-  if (kv.n_blocks.size() != static_cast<std::size_t>(model.plan.n_kv_groups) || kv.max_batch_tokens < 1 ||
-      kv.max_batch_seqs < 1 || kv.max_outputs < 0) {
-    return errorf(ErrorCode::invalid_argument,
-                  "KV shape: {} groups for {}, batches of {} tokens, {} sequences, {} outputs", kv.n_blocks.size(),
-                  model.plan.n_kv_groups, kv.max_batch_tokens, kv.max_batch_seqs, kv.max_outputs);
-  }
-  for (const int n : kv.n_blocks) {
-    if (n < 1 || n > INT32_MAX / kKvBlock) {
-      return errorf(ErrorCode::invalid_argument, "KV shape: a group of {} blocks", n);
-    }
-  }
-  limits.kv = kv;
-  limits.windows.assign(kv.n_blocks.size(), -1);
-  for (const Step& step : model.plan.steps) {
-    if (const auto* embed = std::get_if<EmbedOp>(&step.op)) {
-      limits.vocab = model.weights.matrices[static_cast<std::size_t>(embed->table)].rows;
-      limits.positions = embed->position_table == kNoWeight
-                             ? 0
-                             : model.weights.matrices[static_cast<std::size_t>(embed->position_table)].rows;
-    } else if (const auto* logits = std::get_if<LogitsOp>(&step.op)) {
-      limits.n_logits = model.weights.matrices[static_cast<std::size_t>(logits->weight)].rows;
-    } else if (const auto* attend = std::get_if<AttendOp>(&step.op)) {
-      int& window = limits.windows[static_cast<std::size_t>(attend->kv_group)];
-      window = window == 0 || attend->window == 0 ? 0 : std::max(window, attend->window);
-    }
-  }
-  std::replace(limits.windows.begin(), limits.windows.end(), -1, 0);
-  return {};
-}
-
 /// Sizes first, so that a model that does not fit is refused before anything is taken.
 struct Sizes {
   std::size_t slots = 0, logits = 0, scratch = 0, shared = 0, kv = 0;  // scratch: of one thread
@@ -230,7 +198,7 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
                          KvType kv_type, const OpTable& table, int n_threads) {
   model.plan = plan;
   LL_TRY(bind_weights(model, source));
-  LL_TRY(read_limits(model, kv));
+  LL_ASSIGN(model.limits, batch_limits(plan, kv));
   for (const int width : plan.widths) {
     if (std::int64_t{width} * kv.max_batch_tokens > INT32_MAX) {
       return errorf(ErrorCode::out_of_memory, "a batch of {} tokens with {} values each is too large",

@@ -1,21 +1,14 @@
-// CUDA devices: opening one and proving that it computes. No CUDA header is seen outside this folder's .cu files.
+// CUDA devices: opening one, proving that it computes, and its driver and kernels. No CUDA header is seen outside this
+// folder's .cu files and runtime_driver.cpp.
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <memory>
 
+#include "backend/cuda/driver.h"
+#include "backend/cuda/kernels.h"
 #include "base/result.h"
 
 namespace llorch::cuda {
-
-struct CudaDeviceInfo {
-  int index = 0;
-  std::string name;              // "NVIDIA H100"
-  int major = 0, minor = 0;      // compute capability
-  std::int64_t total_bytes = 0;  // of device memory
-  std::int64_t free_bytes = 0;
-  int driver = 0, runtime = 0;  // 13000: CUDA 13.0
-};
 
 /// Number of devices. ErrorCode::device: no driver, one that is too old, or no device, in one sentence.
 Result<int> device_count();
@@ -27,5 +20,11 @@ Result<CudaDeviceInfo> open_device(int index);
 /// Runs a small kernel whose answer is known, on the device that was opened. ErrorCode::device: it failed, was not
 /// built for this device, or gave a wrong answer; ErrorCode::out_of_memory.
 Status verify_device(int index);
+
+/// The CUDA runtime, for the device that was opened. Calls may come from any thread.
+std::unique_ptr<Driver> runtime_driver(int index);
+
+/// The kernels of kernels/*.cu.
+std::unique_ptr<Kernels> device_kernels();
 
 }  // namespace llorch::cuda

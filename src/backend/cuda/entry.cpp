@@ -1,16 +1,14 @@
-// The devices cuda:0, cuda:1, ... A device is opened and verified; there are no kernels for a model's ops yet, and
-// create says so rather than computing anywhere else.
+// The devices cuda:0, cuda:1, ...
 #include <charconv>
 #include <optional>
 
+#include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/device.h"
 #include "backend/registry.h"
 #include "base/format.h"
 
 namespace llorch::cuda {
 namespace {
-
-constexpr const char* kNoKernels = "the CUDA backend has no kernels yet";
 
 /// N of "cuda:N"; nothing when it is no number.
 std::optional<int> index_of(std::string_view device) {
@@ -35,13 +33,13 @@ std::vector<DeviceInfo> list() {
   std::vector<DeviceInfo> devices;
   for (int i = 0; i < *n; ++i) {
     const Result<CudaDeviceInfo> info = open_device(i);
-    devices.push_back({fmt::format("cuda:{}", i), info.ok() ? describe(*info) : "NVIDIA GPU", false,
-                       info.ok() ? kNoKernels : info.error().message});
+    devices.push_back({fmt::format("cuda:{}", i), info.ok() ? describe(*info) : "NVIDIA GPU", info.ok(),
+                       info.ok() ? "" : info.error().message});
   }
   return devices;
 }
 
-Result<std::unique_ptr<Backend>> create(const std::string& device, const BackendOptions& /*options*/) {
+Result<std::unique_ptr<Backend>> create(const std::string& device, const BackendOptions& options) {
   const std::optional<int> index = index_of(device);
   if (!index) {
     return errorf(ErrorCode::invalid_argument, "device '{}' is spelled cuda:N, as in cuda:0", device);
@@ -55,7 +53,8 @@ Result<std::unique_ptr<Backend>> create(const std::string& device, const Backend
   if (const Status status = verify_device(*index); !status.ok()) {
     return name_device(status.error());
   }
-  return name_device({ErrorCode::device, kNoKernels});
+  return std::unique_ptr<Backend>(
+      std::make_unique<CudaBackend>(runtime_driver(*index), device_kernels(), device, options, verify_device, *index));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ struct BlockIQ4_XS {
 static_assert(sizeof(BlockIQ4_XS) == 136);
 
 /// Scale of a group, -32..31.
-inline int iq4_xs_scale(const BlockIQ4_XS& block, int group) {
+constexpr int iq4_xs_scale(const BlockIQ4_XS& block, int group) {
   const int low = (block.scales_l[group / 2] >> group % 2 * 4) & 15;
   return (low | (block.scales_h >> 2 * group & 3) << 4) - 32;
 }

@@ -6,12 +6,12 @@
 namespace llorch {
 
 /// Scale of a group, 0..63.
-inline int q4_k_scale(const std::uint8_t* scales, int group) {
+constexpr int q4_k_scale(const std::uint8_t* scales, int group) {
   return group < 4 ? scales[group] & 63 : (scales[group + 4] & 15) | (scales[group - 4] >> 6) << 4;
 }
 
 /// Minimum of a group, 0..63.
-inline int q4_k_min(const std::uint8_t* scales, int group) {
+constexpr int q4_k_min(const std::uint8_t* scales, int group) {
   return group < 4 ? scales[group + 4] & 63 : (scales[group + 4] >> 4) | (scales[group] >> 6) << 4;
 }
 

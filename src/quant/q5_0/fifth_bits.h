@@ -6,7 +6,7 @@
 namespace llorch {
 
 /// Weight i of a block of 32, 0..31.
-inline int q5_value(const std::uint8_t (&qs)[16], const std::uint8_t (&qh)[4], int i) {
+constexpr int q5_value(const std::uint8_t (&qs)[16], const std::uint8_t (&qh)[4], int i) {
   const int low = i < 16 ? qs[i] & 15 : qs[i - 16] >> 4;
   return low | (qh[i / 8] >> i % 8 & 1) << 4;
 }

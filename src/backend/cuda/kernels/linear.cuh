@@ -1,0 +1,87 @@
+// What the kernels of linear.cu, linear_q8.cu and linear_floats.cu share: where a block's product begins, the tensor
+// core's instructions, and what is done with a sum.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cuda/kernels/entries.h"
+#include "backend/cuda/kernels/units.cuh"
+
+namespace llorch::cuda {
+
+/// The product of a block: which rows of W and y it is about.
+struct Product {
+  /// `first_x`: the first row of x of this block; `batch`: its product of a batch. valid is false when there is none.
+  __device__ Product(const LinearArgs& p, int first_x, int batch) {
+    std::int64_t index = batch;
+    if (p.experts != nullptr) {
+      index = p.experts[first_x / p.expert_rows];
+      valid = index >= 0;
+      bias = p.bias == nullptr ? nullptr : p.bias + index * p.bias_step;
+      y = p.y;
+    } else {
+      bias = p.bias;
+      y = p.y + batch * p.y_step;
+    }
+    row = p.row_begin + static_cast<int>(index * p.row_step);
+  }
+  bool valid = true;
+  int row = 0;  // of W
+  const float* bias = nullptr;
+  float* y = nullptr;
+};
+
+/// Writes W[r] . x[i], r counted from the matrix's first row.
+__device__ inline void store_output(const LinearArgs& p, const Product& product, int i, int r, float sum) {
+  const int row = r - product.row;
+  if (row < 0 || row >= p.n_rows || i >= p.x.n) {
+    return;
+  }
+  const int to = p.y_map == nullptr ? i : p.y_map[i];
+  if (to < 0) {
+    return;
+  }
+  float& y = product.y[to * p.y_stride + row];
+  float value = product.bias == nullptr ? sum : __fadd_rn(sum, product.bias[row]);
+  value = __fmul_rn(p.scale, value);
+  value = p.accumulate ? __fadd_rn(y, value) : value;
+  y = p.softcap > 0 ? p.softcap * tanhf(value / p.softcap) : value;
+}
+
+/// c += a b: 16 x 32 times 32 x 8 of 8-bit integers.
+__device__ inline void mma_q8(int (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// c += a b: 16 x 16 times 16 x 8 of 8-bit integers.
+__device__ inline void mma_q8_half(int (&c)[4], std::uint32_t a0, std::uint32_t a1, std::uint32_t b) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
+               : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+               : "r"(a0), "r"(a1), "r"(b));
+}
+
+/// c += a b: 16 x 16 times 16 x 8 of bf16 (f16), summed in float.
+template <bool bf16>
+__device__ inline void mma_float(float (&c)[4], const uint4& a, std::uint32_t b0, std::uint32_t b1) {
+  if constexpr (bf16) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+  } else {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+  }
+}
+
+/// Tiles of 16 rows that a product touches, wherever its rows begin.
+inline int tiles_touched(const LinearArgs& args) {
+  const bool even = args.row_begin % kTileRows == 0 && args.row_step % kTileRows == 0;
+  return layout_tiles(args.n_rows) + (even ? 0 : 1);
+}
+
+}  // namespace llorch::cuda

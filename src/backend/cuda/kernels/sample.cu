@@ -1,0 +1,71 @@
+// The highest logit of a row, where the logits are.
+#include <cmath>
+
+#include "backend/batch.h"
+#include "backend/cuda/kernels/entries.h"
+#include "backend/cuda/kernels/launch.h"
+
+namespace llorch::cuda {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr int kThreads = 1024;
+constexpr unsigned int kAll = 0xFFFFFFFFU;
+
+struct Best {
+  float logit = -INFINITY;
+  int id = 0x7FFFFFFF;
+  int is_bad = 0;  // there was a NaN
+  __device__ void take(const Best& other) {
+    if (other.logit > logit || (other.logit == logit && other.id < id)) {
+      logit = other.logit;
+      id = other.id;
+    }
+    is_bad |= other.is_bad;
+  }
+};
+
+__device__ inline Best best_of_warp(Best best) {
+  for (int step = kWarp / 2; step > 0; step /= 2) {
+    Best other;
+    other.logit = __shfl_xor_sync(kAll, best.logit, step);
+    other.id = __shfl_xor_sync(kAll, best.id, step);
+    other.is_bad = __shfl_xor_sync(kAll, best.is_bad, step);
+    best.take(other);
+  }
+  return best;
+}
+
+__global__ __launch_bounds__(kThreads) void take_highest(GreedyArgs p) {
+  __shared__ Best warps[kThreads / kWarp];
+  const float* logits = p.logits + std::int64_t{blockIdx.x} * p.width;
+  Best best;
+  for (int i = static_cast<int>(threadIdx.x); i < p.width; i += kThreads) {
+    const float logit = logits[i];
+    best.is_bad |= isnan(logit) ? 1 : 0;
+    if (logit > best.logit) {  // ids rise: the first of equals stays
+      best.logit = logit;
+      best.id = i;
+    }
+  }
+  best = best_of_warp(best);
+  if (threadIdx.x % kWarp == 0) {
+    warps[threadIdx.x / kWarp] = best;
+  }
+  __syncthreads();
+  if (threadIdx.x < kWarp) {
+    best = best_of_warp(warps[threadIdx.x]);
+    if (threadIdx.x == 0) {
+      p.out[blockIdx.x] = best.is_bad != 0 || !isfinite(best.logit) ? kNotSampled : best.id;
+    }
+  }
+}
+
+}  // namespace
+
+Status greedy(const GreedyArgs& args, Stream stream) {
+  take_highest<<<static_cast<unsigned int>(args.n_rows), kThreads, 0, native(stream)>>>(args);
+  return launched("greedy");
+}
+
+}  // namespace llorch::cuda
