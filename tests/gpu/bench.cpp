@@ -115,7 +115,7 @@ void print_profile(const Recorder& recorder) {
 }  // namespace
 
 int bench(const Options& options, const std::string& shape) {
-  const int n_layers = options.quick ? 4 : 32;
+  const int n_layers = options.once ? 2 : options.quick ? 4 : 32;
   const Result<Plan> plan = make_plan(spec_8b(n_layers), NoOptional());
   if (!plan.ok()) {
     std::printf("%s\n", plan.error().message.c_str());
@@ -134,7 +134,7 @@ int bench(const Options& options, const std::string& shape) {
   Sequences sequences(1, lengths, 128256);
   KvShape kv = sequences.kv_shape(2048);
   kv.max_outputs = 64;
-  for (const bool profiled : {false, true}) {
+  for (const bool profiled : options.once ? std::vector<bool>{false} : std::vector<bool>{false, true}) {
     Recorder recorder;
     BackendOptions backend{.recorder = profiled ? &recorder : nullptr};
     Result<std::unique_ptr<Backend>> device = create_backend(options.device, backend);
@@ -158,7 +158,12 @@ int bench(const Options& options, const std::string& shape) {
         return run(std::vector<std::pair<int, int>>(static_cast<std::size_t>(n_seqs), {position, position + 1}), true);
       };
     };
-    if (!profiled) {
+    if (options.once) {
+      for (const int n : {1, 16, 64}) {
+        (void)decode(n, 100)();
+      }
+      (void)run({{0, 2048}}, false);
+    } else if (!profiled) {
       std::printf("\n%s, %d layers, %.2f GB of matrices, loaded in %.2f s (%.1f GB/s)\n", shape.c_str(), n_layers,
                   static_cast<double>(weights) * 1e-9, load, static_cast<double>(weights) * 1e-9 / load);
       for (const int n : {1, 2, 4, 8, 16, 32, 64}) {

@@ -97,9 +97,9 @@ constexpr int kMostRuns = 20;
 
 KvShape shape_of(const Plan& plan) {
   return {.n_blocks = std::vector<int>(static_cast<std::size_t>(plan.n_kv_groups), Run::kBlocks * kMostRuns),
-          .max_batch_tokens = 512,
+          .max_batch_tokens = 1024,
           .max_batch_seqs = 32,
-          .max_outputs = 512};
+          .max_outputs = 1024};
 }
 
 /// Runs each run to `ends[i]`; every token is an output. Logits [n_tokens, vocab], and greedy tokens.

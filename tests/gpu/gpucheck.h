@@ -17,6 +17,7 @@ struct Options {
   std::string data = "tests/data";
   std::string only;  // checks whose name begins so
   bool quick = false;
+  bool once = false;  // benches: two layers, each batch once, for a profiler
 };
 
 /// Counts what was seen, and prints what went wrong.

@@ -1,4 +1,4 @@
-// gpucheck [--device D] [--data DIR] [--only PREFIX] [--quick] [--bench FORMAT]...
+// gpucheck [--device D] [--data DIR] [--only PREFIX] [--quick] [--once] [--bench FORMAT]...
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -13,6 +13,8 @@ int main(int argc, char** argv) {
     const std::string arg = argv[i];
     if (arg == "--quick") {
       options.quick = true;
+    } else if (arg == "--once") {
+      options.once = true;
     } else if (i + 1 < argc && arg == "--device") {
       options.device = argv[++i];
     } else if (i + 1 < argc && arg == "--data") {
@@ -22,7 +24,8 @@ int main(int argc, char** argv) {
     } else if (i + 1 < argc && arg == "--bench") {
       benches.emplace_back(argv[++i]);
     } else {
-      std::fprintf(stderr, "gpucheck [--device D] [--data DIR] [--only PREFIX] [--quick] [--bench FORMAT]...\n");
+      std::fprintf(stderr,
+                   "gpucheck [--device D] [--data DIR] [--only PREFIX] [--quick] [--once] [--bench FORMAT]...\n");
       return 2;
     }
   }

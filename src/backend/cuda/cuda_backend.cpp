@@ -138,6 +138,10 @@ Status CudaBackend::send(const Batch& batch, const BatchShape& shape) {
 
 Status CudaBackend::run_steps(const Batch& batch, const BatchShape& shape, StepObserver* observer) {
   Walk walk(*model_, *kernels_, stream_, shape);
+  if (observer == nullptr && options_.recorder == nullptr) {
+    LL_TRY(walk.steps(model_->plan.steps));
+    return shape.n_outputs > 0 ? walk.greedy() : Status();
+  }
   for (std::size_t i = 0; i < model_->plan.steps.size(); ++i) {
     const Step& step = model_->plan.steps[i];
     Span span;
@@ -164,9 +168,7 @@ Status CudaBackend::run_steps(const Batch& batch, const BatchShape& shape, StepO
 Status CudaBackend::run_graph(const BatchShape& shape) {
   const auto walk_all = [&]() -> Status {
     Walk walk(*model_, *kernels_, stream_, shape);
-    for (const Step& step : model_->plan.steps) {
-      LL_TRY(walk.step(step));
-    }
+    LL_TRY(walk.steps(model_->plan.steps));
     return walk.greedy();
   };
   auto kept = std::find_if(graphs_.begin(), graphs_.end(), [&](const KeptGraph& g) { return g.shape == shape; });

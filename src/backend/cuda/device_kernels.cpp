@@ -11,14 +11,17 @@ class DeviceKernels : public Kernels {
   Status pack_x(const Rows& rows, int cols, const PackedX& to, Stream stream) override {
     return cuda::pack_x(rows, cols, to, stream);
   }
-  Status linear(const LinearArgs& args, Stream stream) override {
-    switch (args.packed.form) {
+  Status linear(std::span<const LinearArgs> products, Stream stream) override {
+    switch (products.front().packed.form) {
       case XForm::f32:
-        return linear_exact(args, stream);
+        for (const LinearArgs& args : products) {
+          LL_TRY(linear_exact(args, stream));
+        }
+        return {};
       case XForm::q8:
-        return linear_q8(args, stream);
+        return linear_q8(products, stream);
       default:
-        return linear_floats(args, stream);
+        return linear_floats(products, stream);
     }
   }
   Status embed(const EmbedArgs& args, Stream stream) override { return cuda::embed(args, stream); }

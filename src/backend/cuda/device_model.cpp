@@ -303,7 +303,7 @@ std::size_t packed_x_bytes(XForm form, int rows, int cols) {
   const auto n = static_cast<std::size_t>(rounded_up(rows, kXGroup) + kXGroup);
   if (form == XForm::q8) {
     const auto k = static_cast<std::size_t>(rounded_up(cols, kUnit));
-    return device_aligned(n * k) + 2 * device_aligned(n * k / 32 * kFloat);
+    return device_aligned(n * k) + device_aligned(n * k / 32 * 2 * kFloat);
   }
   return device_aligned(n * static_cast<std::size_t>(rounded_up(cols, kStep)) * 2) + device_aligned(n * kFloat);
 }
@@ -319,8 +319,7 @@ PackedX place_packed_x(XForm form, int rows, int cols, std::byte* memory) {
     const auto k = static_cast<std::size_t>(rounded_up(cols, kUnit));
     x.n_steps = rounded_up(cols, kUnit) / kUnit;
     x.codes = cutter.take<std::byte>(n * k);
-    x.scales = cutter.take<float>(n * k / 32);
-    x.sums = cutter.take<float>(n * k / 32);
+    x.scales = cutter.take<float>(n * k / 32 * 2);
   } else {
     x.n_steps = rounded_up(cols, kStep) / kStep;
     x.codes = cutter.take<std::byte>(n * static_cast<std::size_t>(rounded_up(cols, kStep)) * 2);

@@ -27,6 +27,7 @@ if(cuda_found)
     endif()
     set(CMAKE_CUDA_ARCHITECTURES ${gpus})
   endif()
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^90$" "90a")  # the instructions that only this architecture has
   set(CMAKE_CUDA_STANDARD 20)
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know it of nvcc 13
@@ -39,6 +40,9 @@ if(cuda_found)
   llorch_backend_library(cuda SOURCES ${cuda_sources})
   target_link_libraries(llorch_backend_cuda PRIVATE CUDA::cudart_static)  # private: no one else sees CUDA's headers
   target_compile_options(llorch_backend_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Werror=all-warnings>)
+  if("90a" IN_LIST CMAKE_CUDA_ARCHITECTURES)
+    target_compile_definitions(llorch_backend_cuda PRIVATE LLORCH_CUDA_SM90A)
+  endif()
   llorch_backends(cuda llorch_backend_cuda)
 else()
   llorch_backend_library(cuda SOURCES cuda/absent.cpp)

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <span>
 
 #include "backend/cuda/driver.h"
 #include "backend/cuda/layout.h"
@@ -25,21 +25,20 @@ struct Rows {
 };
 
 /// How products take x: as it is, or rounded and in the order of the tensor cores' B operand.
-inline constexpr int kXGroup = 64;
-
 enum class XForm : std::uint8_t { f32, q8, bf16, f16 };
 
 /// x for the tensor cores, in tiles of 8 rows. q8 (the 8-bit rows of ref/q8.h): codes [tile, unit, 4, lane] of 16
-/// bytes, scales and scaled sums [tile, unit, 8 rows, 8 groups]. bf16, f16: codes [tile, step, 2, lane] of 16 bytes;
-/// f16 rows are multiplied by scales[row], a power of two. Kernels read whole groups of kXGroup rows: memory must reach
-/// as far, its content does not matter.
+/// bytes, scales [tile, unit, 8 groups, 8 rows] of {scale, scale times the sum of the integers}. bf16, f16: codes
+/// [tile, step, 8, 8 rows] of 16 bytes, 8 values each; f16 rows are multiplied by scales[row], a power of two. Kernels
+/// read whole groups of kXGroup rows: memory must reach as far, its content does not matter.
+inline constexpr int kXGroup = 128;
+
 struct PackedX {
   XForm form = XForm::f32;
   int n_tiles = 0;
   int n_steps = 0;  // units or steps of a row
   void* codes = nullptr;
   float* scales = nullptr;
-  float* sums = nullptr;
 };
 
 struct PackArgs {
@@ -73,7 +72,10 @@ struct LinearArgs {
   const std::int32_t* experts = nullptr;
   int expert_rows = 0;
   std::int64_t bias_step = 0;
+  bool is_plain = false;  // y is the sum: no bias, no accumulation, no scale, no cap. Set by Kernels
 };
+
+inline constexpr int kMostProducts = 3;
 
 struct EmbedArgs {
   DeviceMatrix table;
@@ -96,7 +98,10 @@ struct NormArgs {
   int n_tokens = 0;
   const float* in = nullptr;
   float* out = nullptr;
+  PackedX packed;  // where the row goes as well, unless its form is f32; groups == 1
 };
+/// Whether norm packs rows of n channels.
+bool norm_can_pack(int n);
 
 struct AnglesArgs {
   const double* inverse = nullptr;  // [n] ref/rope.h
@@ -165,18 +170,19 @@ inline constexpr int kAttendSplit = 512;
 inline constexpr int kAttendRows = 64;
 /// Whether the tensor-core kernel takes this shape; else the plain one does.
 bool attend_has_tiles(int head_dim, KvType kv_type, bool v_is_k);
-/// Whether that kernel needs AttendArgs::split for heads this wide.
-bool attend_must_split(int head_dim);
 
 struct GateArgs {
   Act act = Act::silu;
   bool gated = true;
   float limit = 0;
   float alpha = 0;
-  float* gate = nullptr;
+  float* gate = nullptr;  // [n_rows, width]
   const float* up = nullptr;
-  std::int64_t n = 0;
+  int n_rows = 0;
+  int width = 0;
+  PackedX packed;  // where the result goes instead, unless its form is f32
 };
+bool gate_can_pack(XForm form);
 
 struct RouteArgs {
   Moe moe;
@@ -231,7 +237,8 @@ class Kernels {
   virtual ~Kernels() = default;
   virtual Status pack_weights(const PackArgs& args, Stream stream) = 0;
   virtual Status pack_x(const Rows& rows, int cols, const PackedX& to, Stream stream) = 0;
-  virtual Status linear(const LinearArgs& args, Stream stream) = 0;
+  /// Up to kMostProducts products of the same x with matrices of one format.
+  virtual Status linear(std::span<const LinearArgs> products, Stream stream) = 0;
   virtual Status embed(const EmbedArgs& args, Stream stream) = 0;
   virtual Status norm(const NormArgs& args, Stream stream) = 0;
   virtual Status angles(const AnglesArgs& args, Stream stream) = 0;

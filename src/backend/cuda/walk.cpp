@@ -1,6 +1,7 @@
 #include "backend/cuda/walk.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <variant>
 
 #include "backend/cpu/walk.h"
@@ -16,6 +17,7 @@ constexpr int kFewTiles = 264;
 struct Walk::Runner {
   Walk& w;
   int layer;
+  std::span<const Step> next;  // what may be taken along
 
   int n_tokens() const { return w.shape_.n_tokens; }
 
@@ -39,32 +41,61 @@ struct Walk::Runner {
 
   Status operator()(const NormOp& op) const {
     const int row = op.row > 0 ? op.row : w.model_.plan.width(op.in);
-    return w.kernels_.norm({.kind = op.kind,
-                            .weight = w.vector(op.weight),
-                            .bias = w.vector(op.bias),
-                            .eps = op.eps,
-                            .groups = op.groups,
-                            .own_weights = op.own_weights,
-                            .n = (op.width > 0 ? op.width : row) / op.groups,
-                            .row = row,
-                            .n_tokens = n_tokens(),
-                            .in = w.slot(op.in),
-                            .out = w.slot(op.out)},
-                           w.stream_);
+    const int n = (op.width > 0 ? op.width : row) / op.groups;
+    NormArgs args{.kind = op.kind,
+                  .weight = w.vector(op.weight),
+                  .bias = w.vector(op.bias),
+                  .eps = op.eps,
+                  .groups = op.groups,
+                  .own_weights = op.own_weights,
+                  .n = n,
+                  .row = row,
+                  .n_tokens = n_tokens(),
+                  .in = w.slot(op.in),
+                  .out = w.slot(op.out)};
+    w.written(op.out);
+    if (n == row && norm_can_pack(n)) {
+      args.packed = w.packed_for(next, op.out, n);
+    }
+    return w.kernels_.norm(args, w.stream_);
   }
 
-  Status operator()(const LinearOp& op) const {
+  LinearArgs product(const LinearOp& op) const {
     const DeviceMatrix& m = w.matrix(op.weight);
-    LinearArgs args{.w = m,
-                    .n_rows = m.rows,
-                    .x = {.x = w.slot(op.in), .stride = m.cols, .n = n_tokens()},
-                    .y = w.slot(op.out),
-                    .y_stride = m.rows,
-                    .bias = w.vector(op.bias),
-                    .accumulate = op.accumulate,
-                    .scale = op.accumulate ? op.scale : 1.0F};
-    LL_ASSIGN(args.packed, w.packed(m, args.x, op.in));
-    return w.kernels_.linear(args, w.stream_);
+    return {.w = m,
+            .n_rows = m.rows,
+            .x = {.x = w.slot(op.in), .stride = m.cols, .n = n_tokens()},
+            .y = w.slot(op.out),
+            .y_stride = m.rows,
+            .bias = w.vector(op.bias),
+            .accumulate = op.accumulate,
+            .scale = op.accumulate ? op.scale : 1.0F};
+  }
+
+  /// Products of the same x with matrices of one format go together.
+  Result<int> operator()(const LinearOp& op) const {
+    std::vector<LinearArgs> products = {product(op)};
+    std::vector<Slot> outs = {op.out};
+    LL_ASSIGN(products[0].packed, w.packed(products[0].w, products[0].x, op.in));
+    for (const Step& step : next) {
+      const auto* other = std::get_if<LinearOp>(&step.op);
+      if (other == nullptr || products.size() == kMostProducts || other->in != op.in || other->out == op.in ||
+          op.out == op.in || std::find(outs.begin(), outs.end(), other->out) != outs.end()) {
+        break;
+      }
+      LinearArgs args = product(*other);
+      if (args.w.type != products[0].w.type || args.w.cols != products[0].w.cols) {
+        break;
+      }
+      args.packed = products[0].packed;
+      products.push_back(args);
+      outs.push_back(other->out);
+    }
+    LL_TRY(w.kernels_.linear(products, w.stream_));
+    for (const Slot out : outs) {
+      w.written(out);
+    }
+    return static_cast<int>(products.size());
   }
 
   /// All heads in one launch: their rows of x are packed one head after the other.
@@ -84,20 +115,19 @@ struct Walk::Runner {
                     .row_step = op.w_step,
                     .x_step = form == XForm::f32 ? op.in.step : tiles,
                     .y_step = op.out.step};
+    w.written(op.out.slot);
     w.packed_slot_ = Slot::none;
     for (int h = 0; h < op.n_heads && form != XForm::f32; ++h) {
       PackedX part = args.packed;
       const std::int64_t first = std::int64_t{h} * tiles;
       const std::int64_t step_bytes = form == XForm::q8 ? kUnit * kTokenTile : kStep * kTokenTile * 2;
       part.codes = static_cast<std::byte*>(part.codes) + first * part.n_steps * step_bytes;
-      const std::int64_t scales =
-          form == XForm::q8 ? first * part.n_steps * kUnit / 32 * kTokenTile : first * kTokenTile;
+      const std::int64_t scales = (form == XForm::q8 ? first * part.n_steps * (kUnit / 32) * 2 : first) * kTokenTile;
       part.scales += scales;
-      part.sums = part.sums == nullptr ? nullptr : part.sums + scales;
       const Rows rows{.x = x + std::int64_t{h} * op.in.step, .stride = op.in.row, .n = n_tokens()};
       LL_TRY(w.kernels_.pack_x(rows, m.cols, part, w.stream_));
     }
-    return w.kernels_.linear(args, w.stream_);
+    return w.kernels_.linear({&args, 1}, w.stream_);
   }
 
   Status operator()(const RopeStoreOp& op) const {
@@ -166,19 +196,20 @@ struct Walk::Runner {
     args.n_tiles = w.shape_.n_tiles;
     const std::int64_t per_token = std::int64_t{op.n_heads} * args.n_splits * (op.head_dim + 2);
     const bool fits = per_token * n_tokens() <= static_cast<std::int64_t>(w.model_.partial_floats);
-    args.split = attend_must_split(op.head_dim) || (args.n_splits > 1 && args.n_tiles * op.n_kv_heads < kFewTiles);
-    if (args.split && !fits) {
-      if (attend_must_split(op.head_dim)) {
-        args.tiles = nullptr;  // the plain kernel takes any shape; which one does depends on the batch here
-      }
-      args.split = false;
-    }
+    args.split = fits && args.n_splits > 1 && args.n_tiles * op.n_kv_heads < kFewTiles;
     return w.kernels_.attend(args, w.stream_);
   }
 
+  /// What a product alone reads is packed for it and not stored.
   Status operator()(const GateOp& op) const {
     const int width = op.width > 0 ? op.width : w.model_.plan.width(Slot::gate);
-    return gate(op, std::int64_t{n_tokens()} * width);
+    w.written(Slot::gate);
+    PackedX packed = w.packed_for(next, Slot::gate, width);
+    if (packed.form == XForm::f16) {
+      w.packed_slot_ = Slot::none;
+      packed = {};
+    }
+    return gate(op, n_tokens(), width, packed);
   }
 
   Status operator()(const RouteOp& op) const {
@@ -209,7 +240,7 @@ struct Walk::Runner {
     LL_TRY(w.kernels_.sort_picks(sorted, w.stream_));
     LL_TRY(part(op.gate, sorted, w.slot(op.in), sorted.token_of, Slot::gate));
     LL_TRY(part(op.up, sorted, w.slot(op.in), sorted.token_of, Slot::up));
-    LL_TRY(gate(op.act, std::int64_t{n_picks} * op.gate.rows));
+    LL_TRY(gate(op.act, n_picks, op.gate.rows, {}));
     LL_TRY(part(op.down, sorted, w.slot(Slot::gate), sorted.row_of, Slot::down));
     return w.kernels_.add_up({.down = w.slot(Slot::down),
                               .picks = w.slot(Slot::picks),
@@ -245,18 +276,20 @@ struct Walk::Runner {
         .scale = op.scale,
         .softcap = op.softcap};
     LL_ASSIGN(args.packed, w.packed(m, args.x, Slot::none));
-    return w.kernels_.linear(args, w.stream_);
+    return w.kernels_.linear({&args, 1}, w.stream_);
   }
 
  private:
-  Status gate(const GateOp& op, std::int64_t n) const {
+  Status gate(const GateOp& op, int n_rows, int width, const PackedX& packed) const {
     return w.kernels_.gate({.act = op.act,
                             .gated = op.gated,
                             .limit = op.limit,
                             .alpha = op.alpha,
                             .gate = w.slot(Slot::gate),
                             .up = w.slot(Slot::up),
-                            .n = n},
+                            .n_rows = n_rows,
+                            .width = width,
+                            .packed = packed},
                            w.stream_);
   }
 
@@ -277,7 +310,7 @@ struct Walk::Runner {
                     .expert_rows = sorted.pad,
                     .bias_step = part.rows};
     LL_ASSIGN(args.packed, w.packed(m, args.x, Slot::none));
-    return w.kernels_.linear(args, w.stream_);
+    return w.kernels_.linear({&args, 1}, w.stream_);
   }
 };
 
@@ -288,13 +321,37 @@ Walk::Walk(const DeviceModel& model, Kernels& kernels, Stream stream, const Batc
       shape_(shape),
       layout_(shape, static_cast<int>(model.head_groups.size())) {}
 
-Status Walk::step(const Step& step) {
-  const Runner runner{*this, step.layer};
-  LL_TRY(std::visit(runner, step.op));
-  const std::vector<Slot> written = cpu::written_slots(step.op);
-  if (std::find(written.begin(), written.end(), packed_slot_) != written.end()) {
-    packed_slot_ = Slot::none;
+Result<int> Walk::front(std::span<const Step> steps) {
+  const Runner runner{*this, steps.front().layer, steps.subspan(1)};
+  if (const auto* linear = std::get_if<LinearOp>(&steps.front().op)) {
+    return runner(*linear);
   }
+  const auto one = [&runner](const auto& op) -> Status {
+    if constexpr (std::is_same_v<std::decay_t<decltype(op)>, LinearOp>) {
+      return {};
+    } else {
+      return runner(op);
+    }
+  };
+  LL_TRY(std::visit(one, steps.front().op));
+  for (const Slot slot : cpu::written_slots(steps.front().op)) {
+    if (!std::holds_alternative<NormOp>(steps.front().op) && !std::holds_alternative<GateOp>(steps.front().op)) {
+      written(slot);
+    }
+  }
+  return 1;
+}
+
+Status Walk::steps(std::span<const Step> steps) {
+  while (!steps.empty()) {
+    LL_ASSIGN(const int n, front(steps));
+    steps = steps.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+Status Walk::step(const Step& step) {
+  LL_TRY(front({&step, 1}));
   return {};
 }
 
@@ -319,6 +376,21 @@ Result<PackedX> Walk::packed(const DeviceMatrix& w, const Rows& rows, Slot slot)
     packed_cols_ = w.cols;
   }
   return x;
+}
+
+PackedX Walk::packed_for(std::span<const Step> next, Slot slot, int cols) {
+  const auto* linear = next.empty() ? nullptr : std::get_if<LinearOp>(&next.front().op);
+  if (linear == nullptr || linear->in != slot || matrix(linear->weight).cols != cols) {
+    return {};
+  }
+  const XForm form = x_form(matrix(linear->weight).type, model_.activations);
+  if (form == XForm::f32) {
+    return {};
+  }
+  packed_slot_ = slot;
+  packed_form_ = form;
+  packed_cols_ = cols;
+  return place_packed_x(form, shape_.n_tokens, cols, model_.packed_x);
 }
 
 }  // namespace llorch::cuda

@@ -12,6 +12,9 @@ class Walk {
  public:
   Walk(const DeviceModel& model, Kernels& kernels, Stream stream, const BatchShape& shape);
 
+  /// All steps; neighbours are put into one launch where a kernel does both.
+  Status steps(std::span<const Step> steps);
+  /// One step alone, which leaves in its slots what the plan says.
   Status step(const Step& step);
   /// Tokens of the logits' highest rows, into model.sampled.
   Status greedy();
@@ -26,8 +29,14 @@ class Walk {
     return id == kNoWeight ? nullptr : model_.vectors[static_cast<std::size_t>(id)];
   }
   const DeviceMatrix& matrix(WeightId id) const { return model_.matrices[static_cast<std::size_t>(id)]; }
+  void written(Slot slot) { packed_slot_ = slot == packed_slot_ ? Slot::none : packed_slot_; }
+  /// Runs the first of these steps, and those behind it that its kernels take along; their number.
+  Result<int> front(std::span<const Step> steps);
   /// x of a product, packed; a slot that is packed already is not packed again.
   Result<PackedX> packed(const DeviceMatrix& w, const Rows& rows, Slot slot);
+  /// Where a kernel that computes rows of `cols` of `slot` packs them for the product in the next step; form f32 when
+  /// that needs none of it.
+  PackedX packed_for(std::span<const Step> next, Slot slot, int cols);
 
   const DeviceModel& model_;
   Kernels& kernels_;

@@ -5,13 +5,13 @@
 #include <cmath>
 
 #include "backend/batch.h"
+#include "backend/cuda/kernels/device.cuh"
 #include "backend/cuda/kernels/entries.h"
 #include "backend/cuda/kernels/launch.h"
 
 namespace llorch::cuda {
 namespace {
 
-constexpr int kWarp = 32;
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 constexpr int kMostDims = 8 * kThreads;  // head_dim
@@ -28,6 +28,7 @@ __device__ inline float to_float(T value) {
 template <class T>
 __global__ __launch_bounds__(kThreads) void attend_one(AttendArgs p) {
   __shared__ float scores[kKvBlock];
+  wait_for_inputs();
   const auto head = static_cast<int>(blockIdx.x);
   const auto token = static_cast<std::int64_t>(blockIdx.y);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -105,12 +106,8 @@ Status attend_plain(const AttendArgs& args, Stream stream) {
     return Error{ErrorCode::device, "attention with heads of " + std::to_string(args.head_dim) + " channels"};
   }
   const dim3 grid(static_cast<unsigned int>(args.n_heads), static_cast<unsigned int>(args.n_tokens));
-  if (args.kv_type == KvType::f16) {
-    attend_one<__half><<<grid, kThreads, 0, native(stream)>>>(args);
-  } else {
-    attend_one<float><<<grid, kThreads, 0, native(stream)>>>(args);
-  }
-  return launched("attend_plain");
+  const auto kernel = args.kv_type == KvType::f16 ? attend_one<__half> : attend_one<float>;
+  return launch("attend_plain", kernel, {grid, kThreads}, stream, args);
 }
 
 }  // namespace llorch::cuda

@@ -7,9 +7,9 @@ namespace llorch::cuda {
 
 Status pack_weights(const PackArgs& args, Stream stream);
 Status pack_x(const Rows& rows, int cols, const PackedX& to, Stream stream);
-Status linear_exact(const LinearArgs& args, Stream stream);   // x as floats
-Status linear_q8(const LinearArgs& args, Stream stream);      // XForm::q8
-Status linear_floats(const LinearArgs& args, Stream stream);  // XForm::bf16 and f16
+Status linear_exact(const LinearArgs& args, Stream stream);                 // x as floats
+Status linear_q8(std::span<const LinearArgs> products, Stream stream);      // XForm::q8
+Status linear_floats(std::span<const LinearArgs> products, Stream stream);  // XForm::bf16 and f16
 Status embed(const EmbedArgs& args, Stream stream);
 Status norm(const NormArgs& args, Stream stream);
 Status angles(const AnglesArgs& args, Stream stream);

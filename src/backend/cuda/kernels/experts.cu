@@ -2,25 +2,23 @@
 // cpu/experts.cpp.
 #include <cmath>
 
+#include "backend/cuda/kernels/device.cuh"
 #include "backend/cuda/kernels/entries.h"
 #include "backend/cuda/kernels/launch.h"
 
 namespace llorch::cuda {
 namespace {
 
-constexpr int kWarp = 32;
-constexpr unsigned int kAll = 0xFFFFFFFFU;
-
 __device__ inline float warp_max(float value) {
   for (int step = kWarp / 2; step > 0; step /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAll, value, step));
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, step));
   }
   return value;
 }
 
 __device__ inline double warp_sum(double value) {
   for (int step = kWarp / 2; step > 0; step /= 2) {
-    value += __shfl_xor_sync(kAll, value, step);
+    value += __shfl_xor_sync(kAllLanes, value, step);
   }
   return value;
 }
@@ -54,7 +52,7 @@ __device__ int take_best(const float* values, unsigned char* taken, int n) {
     }
   }
   for (int step = kWarp / 2; step > 0; step /= 2) {
-    const int other = __shfl_xor_sync(kAll, best, step);
+    const int other = __shfl_xor_sync(kAllLanes, best, step);
     const int low = min(best, other);
     const int high = max(best, other);
     best = low < 0 ? high : values[high] > values[low] ? high : low;
@@ -98,6 +96,7 @@ __device__ void keep_best_groups(const Moe& moe, const float* choice, float* gro
 /// A warp a token.
 __global__ __launch_bounds__(kWarp) void route_tokens(RouteArgs p) {
   extern __shared__ float shared[];
+  wait_for_inputs();
   const Moe& moe = p.moe;
   const int lane = static_cast<int>(threadIdx.x);
   const int n = moe.n_experts;
@@ -150,6 +149,7 @@ __device__ inline int expert_of(const SortPicksArgs& p, int pick) {
 
 /// One block; a thread an expert, which walks all picks: stable, and the same for the same picks.
 __global__ __launch_bounds__(kSortThreads) void sort_all(SortPicksArgs p) {
+  wait_for_inputs();
   extern __shared__ int counts[];  // [n_experts], then where each expert's rows begin, filled up and not
   int* padded = counts + p.n_experts;
   int* begins = padded + p.n_experts;
@@ -199,6 +199,7 @@ __global__ __launch_bounds__(kSortThreads) void sort_all(SortPicksArgs p) {
 constexpr int kAddThreads = 128;
 
 __global__ __launch_bounds__(kAddThreads) void add_up_picks(AddUpArgs p) {
+  wait_for_inputs();
   const auto d = static_cast<int>(blockIdx.x * kAddThreads + threadIdx.x);
   const auto token = static_cast<std::int64_t>(blockIdx.y);
   if (d >= p.dim) {
@@ -218,20 +219,18 @@ __global__ __launch_bounds__(kAddThreads) void add_up_picks(AddUpArgs p) {
 
 Status route(const RouteArgs& args, Stream stream) {
   const auto n = static_cast<std::size_t>(args.moe.n_experts);
-  route_tokens<<<static_cast<unsigned int>(args.n_tokens), kWarp, n*(3 * sizeof(float) + 2), native(stream)>>>(args);
-  return launched("route");
+  const dim3 grid(static_cast<unsigned int>(args.n_tokens));
+  return launch("route", route_tokens, {grid, kWarp, n * (3 * sizeof(float) + 2)}, stream, args);
 }
 
 Status sort_picks(const SortPicksArgs& args, Stream stream) {
   const auto bytes = static_cast<std::size_t>(args.n_experts) * 3 * sizeof(int);
-  sort_all<<<1, kSortThreads, bytes, native(stream)>>>(args);
-  return launched("sort_picks");
+  return launch("sort_picks", sort_all, {dim3(1), kSortThreads, bytes}, stream, args);
 }
 
 Status add_up(const AddUpArgs& args, Stream stream) {
   const dim3 grid(blocks_for(args.dim, kAddThreads), static_cast<unsigned int>(args.n_tokens));
-  add_up_picks<<<grid, kAddThreads, 0, native(stream)>>>(args);
-  return launched("add_up");
+  return launch("add_up", add_up_picks, {grid, kAddThreads}, stream, args);
 }
 
 }  // namespace llorch::cuda

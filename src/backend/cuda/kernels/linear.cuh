@@ -42,6 +42,10 @@ __device__ inline void store_output(const LinearArgs& p, const Product& product,
     return;
   }
   float& y = product.y[to * p.y_stride + row];
+  if (p.is_plain) {
+    y = sum;
+    return;
+  }
   float value = product.bias == nullptr ? sum : __fadd_rn(sum, product.bias[row]);
   value = __fmul_rn(p.scale, value);
   value = p.accumulate ? __fadd_rn(y, value) : value;
@@ -64,24 +68,56 @@ __device__ inline void mma_q8_half(int (&c)[4], std::uint32_t a0, std::uint32_t 
 
 /// c += a b: 16 x 16 times 16 x 8 of bf16 (f16), summed in float.
 template <bool bf16>
-__device__ inline void mma_float(float (&c)[4], const uint4& a, std::uint32_t b0, std::uint32_t b1) {
+__device__ inline void mma_float(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
   if constexpr (bf16) {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
   } else {
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b0), "r"(b1));
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
   }
+}
+
+/// Products of the same x, one after the other in the blocks of a launch.
+struct Products {
+  LinearArgs p[kMostProducts];
+  int end[kMostProducts];  // blocks of rows up to here
+  int n;
+};
+
+/// The product that block `block` of rows is of; `block` becomes its place in it.
+__device__ inline const LinearArgs& find_product(const Products& all, int& block) {
+  int i = 0;
+  while (i + 1 < all.n && block >= all.end[i]) {
+    ++i;
+  }
+  block -= i == 0 ? 0 : all.end[i - 1];
+  return all.p[i];
 }
 
 /// Tiles of 16 rows that a product touches, wherever its rows begin.
 inline int tiles_touched(const LinearArgs& args) {
   const bool even = args.row_begin % kTileRows == 0 && args.row_step % kTileRows == 0;
   return layout_tiles(args.n_rows) + (even ? 0 : 1);
+}
+
+/// The products with blocks of `block_tiles` tiles of rows; all blocks are products.end[products.n - 1].
+inline Products in_blocks(std::span<const LinearArgs> args, int block_tiles) {
+  Products products{};
+  products.n = static_cast<int>(args.size());
+  int end = 0;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    products.p[i] = args[i];
+    const LinearArgs& a = args[i];
+    products.p[i].is_plain = a.bias == nullptr && !a.accumulate && a.scale == 1.0F && !(a.softcap > 0);
+    end += (tiles_touched(args[i]) + block_tiles - 1) / block_tiles;
+    products.end[i] = end;
+  }
+  return products;
 }
 
 }  // namespace llorch::cuda

@@ -49,7 +49,7 @@ __device__ inline void decode_group(const Unit<type>& unit, int g, float (&w)[2]
 }
 
 template <DType type>
-__device__ inline float float_of(const void* words, int i) {
+__device__ inline float float_of(const void* words, std::int64_t i) {
   if constexpr (type == DType::f32) {
     return static_cast<const float*>(words)[i];
   } else if constexpr (type == DType::f16) {
@@ -59,23 +59,24 @@ __device__ inline float float_of(const void* words, int i) {
   }
 }
 
-/// 16 floats of K of a lane: register a (2 words each) has row a % 2, k half a / 2.
+/// 16 of K of a lane: pair a has row a % 2 and half a / 2 of K.
 template <DType type>
 __device__ inline void decode_floats(const DeviceMatrix& m, std::int64_t k16_index, int lane, float (&w)[2][8],
                                      int half) {
-  constexpr int kBytes = type == DType::f32 ? 4 : 2;
-  const auto* words = static_cast<const std::uint8_t*>(m.codes) + (k16_index * kWarp + lane) * 8 * kBytes;
 #pragma unroll
   for (int a = 0; a < 4; ++a) {
+    const std::int64_t at =
+        type == DType::f32 ? (k16_index * kWarp + lane) * 4 + a : (k16_index * 4 + a) * kWarp + lane;
 #pragma unroll
     for (int b = 0; b < 2; ++b) {
-      w[a % 2][half * 4 + a / 2 * 2 + b] = float_of<type>(words, a * 2 + b);
+      w[a % 2][half * 4 + a / 2 * 2 + b] = float_of<type>(m.codes, at * 2 + b);
     }
   }
 }
 
 template <DType type>
 __global__ __launch_bounds__(kWarps* kWarp) void exact(LinearArgs p) {
+  wait_for_inputs();
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int quarter = lane % 4;
   const int first_x = static_cast<int>(blockIdx.y) * kTokens;
@@ -133,6 +134,7 @@ __global__ __launch_bounds__(kWarps* kWarp) void exact(LinearArgs p) {
 /// Rows of a matrix, decoded: a thread has 8 weights of 32.
 template <DType type>
 __global__ void embed_rows(EmbedArgs p) {
+  wait_for_inputs();
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   const int per_token = p.table.n_steps * (is_float(type) ? 2 : kGroups) * 4;
   const auto token = static_cast<int>(index / per_token);
@@ -219,8 +221,7 @@ Status linear_exact(const LinearArgs& args, Stream stream) {
     const auto tiles = static_cast<unsigned int>(tiles_touched(args));
     const auto batch = static_cast<unsigned int>(args.experts != nullptr ? 1 : args.n_batch);
     const dim3 grid(blocks_for(tiles, kWarps), blocks_for(args.x.n, kTokens), batch);
-    exact<decltype(type)::value><<<grid, kWarps * kWarp, 0, native(stream)>>>(args);
-    return launched("linear_exact");
+    return launch("linear_exact", exact<decltype(type)::value>, {grid, kWarps * kWarp}, stream, args);
   });
 }
 
@@ -229,8 +230,7 @@ Status embed(const EmbedArgs& args, Stream stream) {
     constexpr DType kType = decltype(type)::value;
     constexpr int kThreads = 128;
     const std::int64_t n = std::int64_t{args.n_tokens} * args.table.n_steps * (is_float(kType) ? 2 : kGroups) * 4;
-    embed_rows<kType><<<blocks_for(n, kThreads), kThreads, 0, native(stream)>>>(args);
-    return launched("embed");
+    return launch("embed", embed_rows<kType>, {dim3(blocks_for(n, kThreads)), kThreads}, stream, args);
   });
 }
 

@@ -2,10 +2,8 @@
 // and what ref/matmul.cpp does with them is done here in float. K is cut into kSegments parts of whole units; a part is
 // one chain over K, and the parts are added first to last: the same in both kernels.
 //
-// decode: a block a tile of 16 rows, a warp a segment; a few tokens. prefill: a warp 32 rows and 64 tokens, segment
+// decode: a block a tile of 16 rows, a warp a segment; a few tokens. prefill: a warp 16 rows and 64 tokens, segment
 // after segment.
-#include <algorithm>
-
 #include "backend/cuda/kernels/launch.h"
 #include "backend/cuda/kernels/linear.cuh"
 
@@ -23,13 +21,12 @@ struct XUnit {
   __device__ XUnit(const PackedX& x, int tile, int unit, int lane) {
     const std::int64_t index = static_cast<std::int64_t>(tile) * x.n_steps + unit;
     codes = static_cast<const uint4*>(x.codes) + index * 4 * kWarp + lane;
-    const std::int64_t column = (index * kTokenTile + lane % 4 * 2) * kGroups;
-    scales = x.scales + column;
-    sums = x.sums + column;
+    scales = reinterpret_cast<const float4*>(x.scales) + index * kGroups * (kTokenTile / 2) + lane % 4;
   }
-  const uint4* codes;   // 4, kWarp apart
-  const float* scales;  // [2 columns, 8 groups]
-  const float* sums;
+  /// {scale, scaled sum} of group g of the lane's two columns.
+  __device__ float4 scales_of(int g) const { return __ldg(scales + g * (kTokenTile / 2)); }
+  const uint4* codes;  // 4, kWarp apart
+  const float4* scales;
 };
 
 /// Adds one group's exact sums c to acc: rows l / 4 and + 8, columns 2 (l % 4) and + 1.
@@ -63,10 +60,10 @@ struct Group {
 
 /// Adds the products of a group with one tile of x to acc.
 template <DType type>
-__device__ inline void multiply_group(float (&acc)[4], const Group<type>& w, int g, std::uint32_t b0, std::uint32_t b1,
-                                      const XUnit& x) {
-  const float x0 = __ldg(x.scales + g);
-  const float x1 = __ldg(x.scales + kGroups + g);
+__device__ inline void multiply_group(float (&acc)[4], const Group<type>& w, std::uint32_t b0, std::uint32_t b1,
+                                      const float4& x) {
+  const float x0 = x.x;
+  const float x1 = x.z;
   if constexpr (Unit<type>::kHalves) {
     int low[4] = {};
     int high[4] = {};
@@ -80,74 +77,98 @@ __device__ inline void multiply_group(float (&acc)[4], const Group<type>& w, int
     add_group(acc, c, w.s[0][0], w.s[0][1], x0, x1);
   }
   if constexpr (Unit<type>::kMin) {
-    const float sum0 = __ldg(x.sums + g);
-    const float sum1 = __ldg(x.sums + kGroups + g);
-    acc[0] = __fmaf_rn(w.min[0], sum0, acc[0]);
-    acc[1] = __fmaf_rn(w.min[0], sum1, acc[1]);
-    acc[2] = __fmaf_rn(w.min[1], sum0, acc[2]);
-    acc[3] = __fmaf_rn(w.min[1], sum1, acc[3]);
+    acc[0] = __fmaf_rn(w.min[0], x.y, acc[0]);
+    acc[1] = __fmaf_rn(w.min[0], x.w, acc[1]);
+    acc[2] = __fmaf_rn(w.min[1], x.y, acc[2]);
+    acc[3] = __fmaf_rn(w.min[1], x.w, acc[3]);
   }
 }
 
-template <DType type, int n_x_tiles>
-__device__ inline void multiply_unit(float (&acc)[n_x_tiles][4], const Unit<type>& w, const LinearArgs& p, int x_tile,
-                                     int unit, int lane) {
+/// One unit of n_rows tiles of rows with n_x_tiles of x.
+template <DType type, int n_rows, int n_x_tiles>
+__device__ inline void multiply_unit(float (&acc)[n_rows][n_x_tiles][4], const Unit<type> (&w)[n_rows],
+                                     const PackedX& packed, int x_tile, int unit, int lane) {
 #pragma unroll
   for (int pair = 0; pair < kGroups / 2; ++pair) {
-    const Group<type> even(w, 2 * pair);
-    const Group<type> odd(w, 2 * pair + 1);
 #pragma unroll
-    for (int t = 0; t < n_x_tiles; ++t) {
-      const XUnit x(p.packed, x_tile + t, unit, lane);
-      const uint4 b = __ldg(x.codes + pair * kWarp);
-      multiply_group(acc[t], even, 2 * pair, b.x, b.y, x);
-      multiply_group(acc[t], odd, 2 * pair + 1, b.z, b.w, x);
+    for (int r = 0; r < n_rows; ++r) {
+      const Group<type> even(w[r], 2 * pair);
+      const Group<type> odd(w[r], 2 * pair + 1);
+#pragma unroll
+      for (int t = 0; t < n_x_tiles; ++t) {
+        const XUnit x(packed, x_tile + t, unit, lane);
+        const uint4 b = __ldg(x.codes + pair * kWarp);
+        multiply_group(acc[r][t], even, b.x, b.y, x.scales_of(2 * pair));
+        multiply_group(acc[r][t], odd, b.z, b.w, x.scales_of(2 * pair + 1));
+      }
     }
   }
 }
 
-template <DType type, int n_x_tiles>
-__global__ __launch_bounds__(kSegments* kWarp) void decode(LinearArgs p) {
+/// Blocks of decode that a multiprocessor should hold: few registers for one tile of x, where loads wait for memory.
+template <int n_x_tiles>
+inline constexpr int kDecodeBlocks = n_x_tiles == 1   ? 3
+                                     : n_x_tiles == 2 ? 2
+                                                      : 1;
+
+template <DType type, int n_rows, int n_x_tiles>
+__global__ __launch_bounds__(kSegments* kWarp,
+                             kDecodeBlocks<n_x_tiles>) void decode(const __grid_constant__ Products all) {
   constexpr int kColumns = n_x_tiles * kTokenTile;
-  __shared__ float sums[kSegments][kColumns][kTileRows];
+  constexpr int kRows = n_rows * kTileRows;
+  __shared__ float sums[kSegments][kColumns][kRows];
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int segment = static_cast<int>(threadIdx.x) / kWarp;
   const int first_x = static_cast<int>(blockIdx.y) * kColumns;
-  const Product product(p, first_x, static_cast<int>(blockIdx.z));
-  if (!product.valid) {
-    return;
+  int block = static_cast<int>(blockIdx.x);
+  const LinearArgs& p = find_product(all, block);
+  if (p.experts != nullptr) {
+    wait_for_inputs();
   }
-  const int tile = product.row / kTileRows + static_cast<int>(blockIdx.x);
-  if (tile * kTileRows >= product.row + p.n_rows) {
+  const Product product(p, first_x, static_cast<int>(blockIdx.z));
+  const int tile = product.row / kTileRows + block * n_rows;
+  const int end_tile = (product.row + p.n_rows + kTileRows - 1) / kTileRows;
+  if (!product.valid || tile >= end_tile) {
     return;
   }
   const int x_tile = static_cast<int>(blockIdx.z * p.x_step) + first_x / kTokenTile;
   const int per_segment = segment_units(p.w.n_steps);
   const int begin = segment * per_segment;
   const int end = min(begin + per_segment, p.w.n_steps);
-  float acc[n_x_tiles][4] = {};
-  Unit<type> next;
+  float acc[n_rows][n_x_tiles][4] = {};
+  const auto load = [&](Unit<type>(&w)[n_rows], int unit) {
+#pragma unroll
+    for (int r = 0; r < n_rows; ++r) {
+      w[r].load(p.w, {p.w, min(tile + r, end_tile - 1), unit, lane});
+    }
+  };
+  Unit<type> w[n_rows];
   if (begin < end) {
-    next.load(p.w, {p.w, tile, begin, lane});
+    load(w, begin);  // weights do not wait for the kernel in front
+  }
+  if (p.experts == nullptr) {
+    wait_for_inputs();
   }
   for (int unit = begin; unit < end; ++unit) {
-    const Unit<type> w = next;
-    if (unit + 1 < end) {
-      next.load(p.w, {p.w, tile, unit + 1, lane});
+    if (unit > begin) {
+      load(w, unit);
     }
-    multiply_unit<type, n_x_tiles>(acc, w, p, x_tile, unit, lane);
+    multiply_unit<type, n_rows, n_x_tiles>(acc, w, p.packed, x_tile, unit, lane);
   }
 #pragma unroll
-  for (int t = 0; t < n_x_tiles; ++t) {
+  for (int r = 0; r < n_rows; ++r) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      sums[segment][t * kTokenTile + lane % 4 * 2 + i % 2][lane / 4 + i / 2 * 8] = acc[t][i];
+    for (int t = 0; t < n_x_tiles; ++t) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        sums[segment][t * kTokenTile + lane % 4 * 2 + i % 2][r * kTileRows + lane / 4 + i / 2 * 8] = acc[r][t][i];
+      }
     }
   }
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < kColumns * kTileRows; i += kSegments * kWarp) {
-    const int column = i / kTileRows;
-    const int row = i % kTileRows;
+  for (int i = static_cast<int>(threadIdx.x); i < kColumns * kRows; i += kSegments * kWarp) {
+    const int column = i / kRows;
+    const int row = i % kRows;
     float sum = 0;
     for (int s = 0; s < kSegments && s * per_segment < p.w.n_steps; ++s) {
       sum = __fadd_rn(sum, sums[s][column][row]);
@@ -156,56 +177,52 @@ __global__ __launch_bounds__(kSegments* kWarp) void decode(LinearArgs p) {
   }
 }
 
-constexpr int kRowTiles = 2;  // of a warp
-constexpr int kXTiles = 8;    // of a warp
+constexpr int kXTiles = 8;  // of a warp
 constexpr int kWarpsOfRows = 4;
 constexpr int kWarpsOfX = 2;
-constexpr int kBlockRows = kRowTiles * kWarpsOfRows;  // in tiles
 constexpr int kBlockX = kXTiles * kWarpsOfX;
+constexpr int kPrefillThreads = kWarpsOfRows * kWarpsOfX * kWarp;
 
 template <DType type>
-__global__ __launch_bounds__(kWarpsOfRows* kWarpsOfX* kWarp, 1) void prefill(LinearArgs p) {
+__global__ __launch_bounds__(kPrefillThreads, 1) void prefill(const __grid_constant__ Products all) {
+  wait_for_inputs();
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const int first_x = (static_cast<int>(blockIdx.x) * kWarpsOfX + warp % kWarpsOfX) * kXTiles * kTokenTile;
+  int block = static_cast<int>(blockIdx.y);
+  const LinearArgs& p = find_product(all, block);
   if (first_x >= p.x.n) {
     return;
   }
   const Product product(p, first_x, static_cast<int>(blockIdx.z));
-  if (!product.valid) {
-    return;
-  }
-  const int tile = product.row / kTileRows + static_cast<int>(blockIdx.y) * kBlockRows + warp / kWarpsOfX * kRowTiles;
-  const int end_tile = (product.row + p.n_rows + kTileRows - 1) / kTileRows;
-  if (tile >= end_tile) {
+  const int tile = product.row / kTileRows + block * kWarpsOfRows + warp / kWarpsOfX;
+  if (!product.valid || tile * kTileRows >= product.row + p.n_rows) {
     return;
   }
   const int x_tile = static_cast<int>(blockIdx.z * p.x_step) + first_x / kTokenTile;
   const int per_segment = segment_units(p.w.n_steps);
-  for (int r = 0; r < kRowTiles && tile + r < end_tile; ++r) {
-    float total[kXTiles][4] = {};
-    for (int begin = 0; begin < p.w.n_steps; begin += per_segment) {
-      float acc[kXTiles][4] = {};
-      for (int unit = begin; unit < min(begin + per_segment, p.w.n_steps); ++unit) {
-        Unit<type> w;
-        w.load(p.w, {p.w, tile + r, unit, lane});
-        multiply_unit<type, kXTiles>(acc, w, p, x_tile, unit, lane);
-      }
-#pragma unroll
-      for (int t = 0; t < kXTiles; ++t) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          total[t][i] = __fadd_rn(total[t][i], acc[t][i]);
-        }
-      }
+  float total[kXTiles][4] = {};
+  for (int begin = 0; begin < p.w.n_steps; begin += per_segment) {
+    float acc[1][kXTiles][4] = {};
+    for (int unit = begin; unit < min(begin + per_segment, p.w.n_steps); ++unit) {
+      Unit<type> w[1];
+      w[0].load(p.w, {p.w, tile, unit, lane});
+      multiply_unit<type, 1, kXTiles>(acc, w, p.packed, x_tile, unit, lane);
     }
 #pragma unroll
     for (int t = 0; t < kXTiles; ++t) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        store_output(p, product, first_x + t * kTokenTile + lane % 4 * 2 + i % 2,
-                     (tile + r) * kTileRows + lane / 4 + i / 2 * 8, total[t][i]);
+        total[t][i] = __fadd_rn(total[t][i], acc[0][t][i]);
       }
+    }
+  }
+#pragma unroll
+  for (int t = 0; t < kXTiles; ++t) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      store_output(p, product, first_x + t * kTokenTile + lane % 4 * 2 + i % 2, tile * kTileRows + lane / 4 + i / 2 * 8,
+                   total[t][i]);
     }
   }
 }
@@ -213,54 +230,55 @@ __global__ __launch_bounds__(kWarpsOfRows* kWarpsOfX* kWarp, 1) void prefill(Lin
 constexpr int kMostDecode = 64;  // rows of x
 
 template <DType type>
-Status linear_of(const LinearArgs& args, cudaStream_t stream) {
-  const auto tiles = static_cast<unsigned int>(tiles_touched(args));
-  const auto batch = static_cast<unsigned int>(args.experts != nullptr ? 1 : args.n_batch);
-  const int rows = args.experts != nullptr ? args.expert_rows : args.x.n;
+Status linear_of(std::span<const LinearArgs> args, Stream stream) {
+  const LinearArgs& first = args.front();
+  const auto batch = static_cast<unsigned int>(first.experts != nullptr ? 1 : first.n_batch);
+  const int rows = first.experts != nullptr ? first.expert_rows : first.x.n;
   if (rows > kMostDecode) {
-    const dim3 grid(blocks_for(args.x.n, kBlockX * kTokenTile), blocks_for(tiles, kBlockRows), batch);
-    prefill<type><<<grid, kWarpsOfRows * kWarpsOfX * kWarp, 0, stream>>>(args);
-    return launched("linear_q8 prefill");
+    const Products products = in_blocks(args, kWarpsOfRows);
+    const dim3 grid(blocks_for(first.x.n, kBlockX * kTokenTile),
+                    static_cast<unsigned int>(products.end[products.n - 1]), batch);
+    return launch("linear_q8 prefill", prefill<type>, {grid, kPrefillThreads}, stream, products);
   }
-  const auto run = [&](auto kernel, int n_x_tiles) {
-    const dim3 grid(tiles, blocks_for(args.x.n, n_x_tiles * kTokenTile), batch);
-    kernel<<<grid, kSegments * kWarp, 0, stream>>>(args);
-    return launched("linear_q8 decode");
+  const auto run = [&](auto kernel, int n_rows, int n_x_tiles) {
+    const Products products = in_blocks(args, n_rows);
+    const dim3 grid(static_cast<unsigned int>(products.end[products.n - 1]),
+                    blocks_for(first.x.n, n_x_tiles * kTokenTile), batch);
+    return launch("linear_q8 decode", kernel, {grid, kSegments * kWarp}, stream, products);
   };
   const int x_tiles = (rows + kTokenTile - 1) / kTokenTile;
-  return x_tiles == 1   ? run(decode<type, 1>, 1)
-         : x_tiles == 2 ? run(decode<type, 2>, 2)
-         : x_tiles <= 4 ? run(decode<type, 4>, 4)
-                        : run(decode<type, 8>, 8);
+  return x_tiles == 1   ? run(decode<type, 1, 1>, 1, 1)
+         : x_tiles == 2 ? run(decode<type, 1, 2>, 1, 2)
+         : x_tiles <= 4 ? run(decode<type, 1, 4>, 1, 4)
+                        : run(decode<type, 1, 8>, 1, 8);
 }
 
 }  // namespace
 
-Status linear_q8(const LinearArgs& args, Stream stream) {
-  const auto s = native(stream);
-  switch (args.w.type) {
+Status linear_q8(std::span<const LinearArgs> products, Stream stream) {
+  switch (products.front().w.type) {
     case DType::q8_0:
-      return linear_of<DType::q8_0>(args, s);
+      return linear_of<DType::q8_0>(products, stream);
     case DType::q4_0:
-      return linear_of<DType::q4_0>(args, s);
+      return linear_of<DType::q4_0>(products, stream);
     case DType::q4_1:
-      return linear_of<DType::q4_1>(args, s);
+      return linear_of<DType::q4_1>(products, stream);
     case DType::q5_0:
-      return linear_of<DType::q5_0>(args, s);
+      return linear_of<DType::q5_0>(products, stream);
     case DType::q5_1:
-      return linear_of<DType::q5_1>(args, s);
+      return linear_of<DType::q5_1>(products, stream);
     case DType::q4_k:
-      return linear_of<DType::q4_k>(args, s);
+      return linear_of<DType::q4_k>(products, stream);
     case DType::q5_k:
-      return linear_of<DType::q5_k>(args, s);
+      return linear_of<DType::q5_k>(products, stream);
     case DType::q6_k:
-      return linear_of<DType::q6_k>(args, s);
+      return linear_of<DType::q6_k>(products, stream);
     case DType::iq4_nl:
-      return linear_of<DType::iq4_nl>(args, s);
+      return linear_of<DType::iq4_nl>(products, stream);
     case DType::iq4_xs:
-      return linear_of<DType::iq4_xs>(args, s);
+      return linear_of<DType::iq4_xs>(products, stream);
     case DType::mxfp4:
-      return linear_of<DType::mxfp4>(args, s);
+      return linear_of<DType::mxfp4>(products, stream);
     default:
       return Error{ErrorCode::internal, "linear_q8: not a block format"};
   }

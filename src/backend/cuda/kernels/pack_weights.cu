@@ -250,7 +250,7 @@ __global__ void pack_scales(FileRows rows, int n_tiles, int n_units, std::uint8_
   }
 }
 
-/// Floats: the operand of mma.m16n8k16, four of them a step.
+/// Floats, a thread for each 8 of K times 2 rows of a lane: two words are a lane's pair of neighbours in K.
 template <class Word>
 __global__ void pack_floats(FileRows rows, int n_tiles, int n_steps, Word* out) {
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;  // [tile, step, 4, lane]
@@ -258,14 +258,16 @@ __global__ void pack_floats(FileRows rows, int n_tiles, int n_steps, Word* out) 
     return;
   }
   const int lane = static_cast<int>(index % kWarp);
-  const int k16 = static_cast<int>(index / kWarp % (std::int64_t{n_steps} * 4));
-  const int tile = static_cast<int>(index / kWarp / 4 / n_steps);
+  const std::int64_t part = index / kWarp;  // [tile, step, 4]
+  const int k16 = static_cast<int>(part % (std::int64_t{n_steps} * 4));
+  const int tile = static_cast<int>(part / 4 / n_steps);
   for (int a = 0; a < 4; ++a) {
     for (int b = 0; b < 2; ++b) {
       const int r = tile * kTileRows + lane / 4 + a % 2 * 8;
       const int k = k16 * 16 + a / 2 * 8 + lane % 4 * 2 + b;
       const bool inside = r < rows.n_rows && k < rows.cols;
-      out[index * 8 + a * 2 + b] = inside ? reinterpret_cast<const Word*>(rows.row(r))[k] : Word{0};
+      const std::int64_t at = sizeof(Word) == 2 ? (part * 4 + a) * kWarp + lane : index * 4 + a;  // in pairs
+      out[at * 2 + b] = inside ? reinterpret_cast<const Word*>(rows.row(r))[k] : Word{0};
     }
   }
 }
@@ -285,7 +287,7 @@ Status pack(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int6
       <<<blocks_for(n * kParts * kWarp, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, codes, high);
   pack_scales<type>
       <<<blocks_for(n * kTileRows, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, scales, super);
-  return launched("pack_weights");
+  return launched("pack_weights", cudaGetLastError());
 }
 
 template <class Word>
@@ -293,7 +295,7 @@ Status pack_words(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std
   const std::int64_t n = std::int64_t{n_tiles} * to.n_steps * 4 * kWarp;
   auto* out = static_cast<Word*>(const_cast<void*>(to.codes)) + tile * to.n_steps * 4 * kWarp * 8;
   pack_floats<Word><<<blocks_for(n, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, out);
-  return launched("pack_weights");
+  return launched("pack_weights", cudaGetLastError());
 }
 
 }  // namespace

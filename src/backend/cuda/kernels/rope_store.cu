@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backend/batch.h"
+#include "backend/cuda/kernels/device.cuh"
 #include "backend/cuda/kernels/entries.h"
 #include "backend/cuda/kernels/launch.h"
 
@@ -14,6 +15,7 @@ constexpr int kThreads = 128;
 
 /// Once a step for all layers that rotate alike.
 __global__ void make_angles(AnglesArgs p) {
+  wait_for_inputs();
   const int index = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (index >= p.n_tokens * p.n) {
     return;
@@ -45,6 +47,7 @@ __device__ inline void rotate(const RopeStoreArgs& p, float* head, int i, const 
 
 /// A block a token and head: the heads of q, then those of k with v.
 __global__ __launch_bounds__(kThreads) void rope_and_store(RopeStoreArgs p) {
+  wait_for_inputs();
   const auto head = static_cast<int>(blockIdx.x);
   const auto token = static_cast<int>(blockIdx.y);
   const float* cos_sin = p.cos_sin + std::int64_t{token} * p.n * 2;
@@ -74,14 +77,13 @@ __global__ __launch_bounds__(kThreads) void rope_and_store(RopeStoreArgs p) {
 }  // namespace
 
 Status angles(const AnglesArgs& args, Stream stream) {
-  make_angles<<<blocks_for(std::int64_t{args.n_tokens} * args.n, kThreads), kThreads, 0, native(stream)>>>(args);
-  return launched("angles");
+  const dim3 grid(blocks_for(std::int64_t{args.n_tokens} * args.n, kThreads));
+  return launch("angles", make_angles, {grid, kThreads}, stream, args);
 }
 
 Status rope_store(const RopeStoreArgs& args, Stream stream) {
   const dim3 grid(static_cast<unsigned int>(args.n_heads + args.n_kv_heads), static_cast<unsigned int>(args.n_tokens));
-  rope_and_store<<<grid, kThreads, 0, native(stream)>>>(args);
-  return launched("rope_store");
+  return launch("rope_store", rope_and_store, {grid, kThreads}, stream, args);
 }
 
 }  // namespace llorch::cuda

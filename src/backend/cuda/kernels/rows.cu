@@ -1,46 +1,24 @@
 // The ops that treat each token's row alone: norm, gate, add. Definitions: ref/rows.cpp. Sums are in double like there,
-// by a tree of fixed shape.
+// by a tree of fixed shape. norm and gate pack what they compute for the product that reads it.
 #include <cmath>
 
 #include "backend/cuda/kernels/entries.h"
 #include "backend/cuda/kernels/launch.h"
+#include "backend/cuda/kernels/pack_row.cuh"
 
 namespace llorch::cuda {
 namespace {
 
-constexpr int kWarp = 32;
-constexpr unsigned int kAll = 0xFFFFFFFFU;
-
-/// The sum over all threads of the block, the same in each.
-template <int n_warps>
-__device__ inline double block_sum(double value) {
-  __shared__ double warps[n_warps];
-  for (int step = 16; step > 0; step /= 2) {
-    value += __shfl_xor_sync(kAll, value, step);
-  }
-  if constexpr (n_warps == 1) {
-    return value;
-  }
-  __syncthreads();
-  if (threadIdx.x % kWarp == 0) {
-    warps[threadIdx.x / kWarp] = value;
-  }
-  __syncthreads();
-  double sum = 0;
-  for (int i = 0; i < n_warps; ++i) {
-    sum += warps[i];
-  }
-  return sum;
-}
-
-/// One group of one token a block.
+/// One group of one token a block. With p.packed the row is kept in shared memory to be packed.
 template <int n_threads>
 __global__ __launch_bounds__(n_threads) void norm_rows(NormArgs p) {
+  extern __shared__ float packed_row[];
+  wait_for_inputs();
   constexpr int kWarps = n_threads / kWarp;
   const auto group = static_cast<int>(blockIdx.x) % p.groups;
-  const auto token = static_cast<std::int64_t>(blockIdx.x) / p.groups;
-  const float* in = p.in + token * p.row + group * p.n;
-  float* out = p.out + token * p.row + group * p.n;
+  const auto token = static_cast<int>(blockIdx.x) / p.groups;
+  const float* in = p.in + std::int64_t{token} * p.row + group * p.n;
+  float* out = p.out + std::int64_t{token} * p.row + group * p.n;
   const float* weight = p.weight == nullptr || !p.own_weights ? p.weight : p.weight + group * p.n;
   float mean = 0;
   if (p.kind == NormKind::layer) {
@@ -56,9 +34,26 @@ __global__ __launch_bounds__(n_threads) void norm_rows(NormArgs p) {
     squares += d * d;
   }
   const auto scale = static_cast<float>(1.0 / sqrt(block_sum<kWarps>(squares) / p.n + static_cast<double>(p.eps)));
+  float largest = 0;
   for (int i = static_cast<int>(threadIdx.x); i < p.n; i += n_threads) {
-    const float scaled = __fmul_rn(__fmul_rn(__fsub_rn(in[i], mean), scale), weight != nullptr ? weight[i] : 1.0F);
-    out[i] = p.bias != nullptr ? __fadd_rn(scaled, p.bias[i]) : scaled;
+    float value = __fmul_rn(__fmul_rn(__fsub_rn(in[i], mean), scale), weight != nullptr ? weight[i] : 1.0F);
+    value = p.bias != nullptr ? __fadd_rn(value, p.bias[i]) : value;
+    out[i] = value;
+    if (p.packed.form != XForm::f32) {
+      packed_row[i] = value;
+      largest = fmaxf(largest, fabsf(value));
+    }
+  }
+  if (p.packed.form != XForm::f32) {
+    float x_scale = 1.0F;
+    if (p.packed.form == XForm::f16) {
+      x_scale = f16_scale(block_max<kWarps>(largest));
+      if (threadIdx.x == 0) {
+        p.packed.scales[token] = x_scale;
+      }
+    }
+    __syncthreads();
+    pack_values(packed_row, 0, p.n, p.n, p.packed, token, n_threads, x_scale);
   }
 }
 
@@ -73,24 +68,45 @@ __device__ inline float activated(Act act, float x) {
   return 0.5F * x * (1.0F + tanhf(kSqrt2OverPi * (x + 0.044715F * x * x * x)));
 }
 
+__device__ inline float gated(const GateArgs& p, float gate, float up) {
+  if (p.limit > 0) {
+    const float g = gate > p.limit ? p.limit : gate;  // NaN stays
+    const float u = up > p.limit ? p.limit : up < -p.limit ? -p.limit : up;
+    return g / (1.0F + expf(-p.alpha * g)) * (u + 1.0F);
+  }
+  const float a = activated(p.act, gate);
+  return p.gated ? a * up : a;
+}
+
 constexpr int kThreads = 256;
 
 __global__ __launch_bounds__(kThreads) void gate_values(GateArgs p) {
+  wait_for_inputs();
   const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i >= p.n) {
-    return;
-  }
-  if (p.limit > 0) {
-    const float g = p.gate[i] > p.limit ? p.limit : p.gate[i];  // NaN stays
-    const float u = p.up[i] > p.limit ? p.limit : p.up[i] < -p.limit ? -p.limit : p.up[i];
-    p.gate[i] = g / (1.0F + expf(-p.alpha * g)) * (u + 1.0F);
-  } else {
-    const float a = activated(p.act, p.gate[i]);
-    p.gate[i] = p.gated ? a * p.up[i] : a;
+  if (i < std::int64_t{p.n_rows} * p.width) {
+    p.gate[i] = gated(p, p.gate[i], p.gated || p.limit > 0 ? p.up[i] : 0.0F);
   }
 }
 
+constexpr int kGateChunk = 1024;
+
+/// A block a row and kGateChunk values, which are packed and stored nowhere else.
+__global__ __launch_bounds__(kThreads) void gate_packed(GateArgs p) {
+  __shared__ float values[kGateChunk];
+  wait_for_inputs();
+  const auto row = static_cast<int>(blockIdx.y);
+  const int begin = static_cast<int>(blockIdx.x) * kGateChunk;
+  const int end = min(begin + kGateChunk, p.width);
+  for (int i = begin + static_cast<int>(threadIdx.x); i < end; i += kThreads) {
+    const std::int64_t at = std::int64_t{row} * p.width + i;
+    values[i - begin] = gated(p, p.gate[at], p.gated || p.limit > 0 ? p.up[at] : 0.0F);
+  }
+  __syncthreads();
+  pack_values(values, begin, end, p.width, p.packed, row, kThreads);
+}
+
 __global__ __launch_bounds__(kThreads) void add_values(AddArgs p) {
+  wait_for_inputs();
   const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
   if (i < p.n) {
     p.out[i] = __fadd_rn(p.out[i], __fmul_rn(p.scale, p.in[i]));
@@ -99,26 +115,38 @@ __global__ __launch_bounds__(kThreads) void add_values(AddArgs p) {
 
 }  // namespace
 
+bool norm_can_pack(int n) {
+  constexpr int kMostFloats = 12 * 1024 - 256;  // of shared memory
+  return n <= kMostFloats;
+}
+
+bool gate_can_pack(XForm form) {
+  return form == XForm::q8 || form == XForm::bf16;  // F16 needs the row's largest value first
+}
+
 Status norm(const NormArgs& args, Stream stream) {
   const auto blocks = static_cast<unsigned int>(std::int64_t{args.n_tokens} * args.groups);
+  const std::size_t shared = args.packed.form == XForm::f32 ? 0 : static_cast<std::size_t>(args.n) * sizeof(float);
   if (args.n <= 256) {
-    norm_rows<kWarp><<<blocks, kWarp, 0, native(stream)>>>(args);
-  } else if (args.n <= 2048) {
-    norm_rows<256><<<blocks, 256, 0, native(stream)>>>(args);
-  } else {
-    norm_rows<1024><<<blocks, 1024, 0, native(stream)>>>(args);
+    return launch("norm", norm_rows<kWarp>, {dim3(blocks), kWarp, shared}, stream, args);
   }
-  return launched("norm");
+  if (args.n <= 1024) {
+    return launch("norm", norm_rows<256>, {dim3(blocks), 256, shared}, stream, args);
+  }
+  return launch("norm", norm_rows<1024>, {dim3(blocks), 1024, shared}, stream, args);
 }
 
 Status gate(const GateArgs& args, Stream stream) {
-  gate_values<<<blocks_for(args.n, kThreads), kThreads, 0, native(stream)>>>(args);
-  return launched("gate");
+  if (args.packed.form != XForm::f32) {
+    const dim3 grid(blocks_for(args.width, kGateChunk), static_cast<unsigned int>(args.n_rows));
+    return launch("gate_packed", gate_packed, {grid, kThreads}, stream, args);
+  }
+  const dim3 grid(blocks_for(std::int64_t{args.n_rows} * args.width, kThreads));
+  return launch("gate", gate_values, {grid, kThreads}, stream, args);
 }
 
 Status add(const AddArgs& args, Stream stream) {
-  add_values<<<blocks_for(args.n, kThreads), kThreads, 0, native(stream)>>>(args);
-  return launched("add");
+  return launch("add", add_values, {dim3(blocks_for(args.n, kThreads)), kThreads}, stream, args);
 }
 
 }  // namespace llorch::cuda

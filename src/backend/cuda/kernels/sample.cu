@@ -2,15 +2,14 @@
 #include <cmath>
 
 #include "backend/batch.h"
+#include "backend/cuda/kernels/device.cuh"
 #include "backend/cuda/kernels/entries.h"
 #include "backend/cuda/kernels/launch.h"
 
 namespace llorch::cuda {
 namespace {
 
-constexpr int kWarp = 32;
 constexpr int kThreads = 1024;
-constexpr unsigned int kAll = 0xFFFFFFFFU;
 
 struct Best {
   float logit = -INFINITY;
@@ -28,9 +27,9 @@ struct Best {
 __device__ inline Best best_of_warp(Best best) {
   for (int step = kWarp / 2; step > 0; step /= 2) {
     Best other;
-    other.logit = __shfl_xor_sync(kAll, best.logit, step);
-    other.id = __shfl_xor_sync(kAll, best.id, step);
-    other.is_bad = __shfl_xor_sync(kAll, best.is_bad, step);
+    other.logit = __shfl_xor_sync(kAllLanes, best.logit, step);
+    other.id = __shfl_xor_sync(kAllLanes, best.id, step);
+    other.is_bad = __shfl_xor_sync(kAllLanes, best.is_bad, step);
     best.take(other);
   }
   return best;
@@ -38,6 +37,7 @@ __device__ inline Best best_of_warp(Best best) {
 
 __global__ __launch_bounds__(kThreads) void take_highest(GreedyArgs p) {
   __shared__ Best warps[kThreads / kWarp];
+  wait_for_inputs();
   const float* logits = p.logits + std::int64_t{blockIdx.x} * p.width;
   Best best;
   for (int i = static_cast<int>(threadIdx.x); i < p.width; i += kThreads) {
@@ -64,8 +64,8 @@ __global__ __launch_bounds__(kThreads) void take_highest(GreedyArgs p) {
 }  // namespace
 
 Status greedy(const GreedyArgs& args, Stream stream) {
-  take_highest<<<static_cast<unsigned int>(args.n_rows), kThreads, 0, native(stream)>>>(args);
-  return launched("greedy");
+  const dim3 grid(static_cast<unsigned int>(args.n_rows));
+  return launch("greedy", take_highest, {grid, kThreads}, stream, args);
 }
 
 }  // namespace llorch::cuda

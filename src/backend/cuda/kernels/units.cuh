@@ -7,13 +7,13 @@
 
 #include <cstdint>
 
+#include "backend/cuda/kernels/device.cuh"
 #include "backend/cuda/layout.h"
 #include "quant/iq4_nl/iq4_nl.h"
 #include "quant/mxfp4/e2m1.h"
 
 namespace llorch::cuda {
 
-inline constexpr int kWarp = 32;
 inline constexpr int kGroups = kUnit / 32;  // of a unit
 
 __device__ inline std::uint32_t byte_of(std::uint32_t word, int i) {
