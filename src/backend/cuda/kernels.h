@@ -45,7 +45,7 @@ struct PackArgs {
   const void* rows = nullptr;  // n_rows rows of the file's blocks, row_bytes apart
   std::int64_t row_bytes = 0;
   int n_rows = 0;
-  std::int64_t first_tile = 0;  // where they go
+  std::int64_t first_tile = 0;  // where they go: a multiple of kFloatRows rows
   DeviceMatrix to;
 };
 

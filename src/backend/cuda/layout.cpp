@@ -62,7 +62,8 @@ int layout_tiles(std::int64_t rows) {
 
 LayoutBytes layout_bytes(DType type, std::int64_t n_tiles, std::int64_t cols) {
   const LayoutBytes unit = layout_unit_bytes(type);
-  const std::int64_t n = n_tiles * layout_steps(type, cols);
+  constexpr std::int64_t kBlock = kFloatRows / kTileRows;
+  const std::int64_t n = (n_tiles + kBlock - 1) / kBlock * kBlock * layout_steps(type, cols);
   return {.codes = aligned(n * unit.codes),
           .high = aligned(n * unit.high),
           .scales = aligned(n * unit.scales),

@@ -4,7 +4,8 @@
 // Rows lie in tiles of kTileRows, K in units of kUnit for block formats and in steps of kStep for floats; what is
 // missing at either end is zero. Lane l of a warp has rows l / 4 and l / 4 + 8 of a tile, and of each 32 weights of K
 // the eight at 4 (l % 4) + {0, 1, 2, 3, 16, 17, 18, 19} (block formats: the A operand of mma.m16n8k32), of each 16 the
-// four at 2 (l % 4) + {0, 1, 8, 9} (floats: mma.m16n8k16).
+// four at 2 (l % 4) + {0, 1, 8, 9} (floats: mma.m16n8k16). F16 and BF16 lie as matrices of 8 rows of 16 bytes in blocks
+// of kFloatRows rows and a step of K, as warpgroup products and ldmatrix read them.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,13 @@ namespace llorch::cuda {
 inline constexpr int kTileRows = 16;
 inline constexpr int kUnit = 256;
 inline constexpr int kStep = 64;
+inline constexpr int kFloatRows = 64;
 inline constexpr int kTokenTile = 8;  // tokens of one product of a tensor core
 
 /// Device pointers. Block formats: `codes` are [tile, unit, 4 or (Q8_0) 8, lane] of 16 bytes, two groups of 32 weights
 /// a 16 bytes of 4-bit codes; `high` their fifth and sixth bits; `scales` [tile, unit, row] what a unit's 8 groups
-/// have; `super` [tile, unit, row] what a whole block of 256 has. Floats: `codes` are [tile, step, 4, lane] of 16 bytes
-/// (F32: of 32).
+/// have; `super` [tile, unit, row] what a whole block of 256 has. F16, BF16: `codes` are [block of kFloatRows,
+/// step, 8 times 8 of K, 8 times 8 rows, row] of 16 bytes. F32: [tile, step, 4, lane] of 32 bytes.
 struct DeviceMatrix {
   DType type = DType::f32;
   int rows = 0;
@@ -51,7 +53,7 @@ LayoutBytes layout_unit_bytes(DType type);
 /// Units or steps of a row of `cols` weights.
 int layout_steps(DType type, std::int64_t cols);
 int layout_tiles(std::int64_t rows);
-/// Bytes of `n_tiles` tiles; each part is a multiple of 256.
+/// Bytes of `n_tiles` tiles, filled up to whole blocks of rows; each part is a multiple of 256.
 LayoutBytes layout_bytes(DType type, std::int64_t n_tiles, std::int64_t cols);
 /// The parts of a matrix one after the other at `data`.
 DeviceMatrix place_matrix(DType type, std::int64_t rows, std::int64_t cols, const void* data);

@@ -61,7 +61,7 @@ class Uploader {
   Status matrix(const MatrixView& view, const DeviceMatrix& to) {
     const std::size_t piece = buffers_[0].pinned.size();
     const auto row_bytes = static_cast<std::size_t>(view.row_bytes);
-    const std::int64_t per_piece = static_cast<std::int64_t>(piece / row_bytes) / kTileRows * kTileRows;
+    const std::int64_t per_piece = static_cast<std::int64_t>(piece / row_bytes) / kFloatRows * kFloatRows;
     for (std::int64_t row = 0; row < view.rows; row += per_piece) {
       const std::int64_t n = std::min(per_piece, view.rows - row);
       // The last row of a mapping may end before its stride does.
@@ -142,7 +142,7 @@ class Uploader {
 std::size_t piece_bytes(const DeviceModel& model) {
   std::size_t piece = kPiece;
   for (const std::int64_t row_bytes : model.row_bytes) {
-    piece = std::max(piece, static_cast<std::size_t>(row_bytes) * kTileRows);
+    piece = std::max(piece, static_cast<std::size_t>(row_bytes) * kFloatRows);
   }
   return piece;
 }

@@ -90,6 +90,7 @@ struct Tile {
   int kv_len;
   int first_seen;  // key, by any query
   int lane, row_warp, first_channel;
+  bool has_queries;  // this warp
 
   __device__ __half* queries() const { return shared; }
   __device__ __half* keys(int piece) const { return shared + kAttendRows * kRow + piece % 2 * kPieceHalves; }
@@ -108,15 +109,26 @@ struct Tile {
     return q;
   }
 
-  /// Queries are scaled, and without a cap taken to log2, as they are rounded.
+  /// Queries are scaled, and without a cap taken to log2, as they are rounded. Some threads a row, 8 channels at a
+  /// time.
   __device__ void load_queries() const {
+    constexpr int kEach = kThreads / kAttendRows;
+    const int row = static_cast<int>(threadIdx.x) / kEach;
+    const Query q = query(row);
     const float scale = p.softcap > 0 ? p.scale : p.scale * kLog2E;
-    for (int i = static_cast<int>(threadIdx.x); i < kAttendRows * dims; i += kThreads) {
-      const int d = i % dims;
-      const Query q = query(i / dims);
-      const bool there = q.token >= 0 && d < p.head_dim;
-      const float value = there ? p.q[(std::int64_t{q.token} * p.n_heads + q.head) * p.head_dim + d] * scale : 0.0F;
-      queries()[i / dims * kRow + d] = __float2half_rn(value);
+    const float* from = p.q + (std::int64_t{max(q.token, 0)} * p.n_heads + q.head) * p.head_dim;
+#pragma unroll
+    for (int d = static_cast<int>(threadIdx.x) % kEach * 8; d < dims; d += kEach * 8) {
+      float4 low{};
+      float4 high{};
+      if (q.token >= 0 && d < p.head_dim) {
+        low = *reinterpret_cast<const float4*>(from + d);
+        high = *reinterpret_cast<const float4*>(from + d + 4);
+      }
+      const uint4 halves =
+          make_uint4(two_halves(low.x * scale, low.y * scale), two_halves(low.z * scale, low.w * scale),
+                     two_halves(high.x * scale, high.y * scale), two_halves(high.z * scale, high.w * scale));
+      *reinterpret_cast<uint4*>(queries() + row * kRow + d) = halves;
     }
   }
 
@@ -262,7 +274,9 @@ struct Tile {
         wait_copies<0>();
       }
       __syncthreads();
-      multiply_piece(piece, q, soft, acc);
+      if (has_queries) {
+        multiply_piece(piece, q, soft, acc);
+      }
       __syncthreads();
     }
     add_up(soft);
@@ -289,7 +303,8 @@ __device__ Tile<dims> make_tile(const AttendArgs& p, __half* shared, int index, 
           .first_seen = first_key(p, p.positions[tile.first_token + tile.first_row / (p.n_heads / p.n_kv_heads)]),
           .lane = static_cast<int>(threadIdx.x) % kWarp,
           .row_warp = warp % kRowWarps,
-          .first_channel = warp / kRowWarps * Tile<dims>::kOut};
+          .first_channel = warp / kRowWarps * Tile<dims>::kOut,
+          .has_queries = tile.first_row + warp % kRowWarps * kWarpRows < tile.n_tokens * (p.n_heads / p.n_kv_heads)};
 }
 
 /// A block a tile: the splits one after the other.

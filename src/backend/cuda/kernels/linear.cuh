@@ -99,22 +99,22 @@ __device__ inline const LinearArgs& find_product(const Products& all, int& block
   return all.p[i];
 }
 
-/// Tiles of 16 rows that a product touches, wherever its rows begin.
-inline int tiles_touched(const LinearArgs& args) {
-  const bool even = args.row_begin % kTileRows == 0 && args.row_step % kTileRows == 0;
-  return layout_tiles(args.n_rows) + (even ? 0 : 1);
+/// Blocks of `rows` rows that a product touches, which begin at multiples of `align` rows of the matrix.
+inline int blocks_touched(const LinearArgs& args, int rows, int align) {
+  const bool aligned = args.row_begin % align == 0 && args.row_step % align == 0;
+  return (args.n_rows + (aligned ? 0 : align - 1) + rows - 1) / rows;
 }
 
-/// The products with blocks of `block_tiles` tiles of rows; all blocks are products.end[products.n - 1].
-inline Products in_blocks(std::span<const LinearArgs> args, int block_tiles) {
+/// The products with blocks of `rows` rows; all blocks are products.end[products.n - 1].
+inline Products in_blocks(std::span<const LinearArgs> args, int rows, int align = kTileRows) {
   Products products{};
   products.n = static_cast<int>(args.size());
   int end = 0;
   for (std::size_t i = 0; i < args.size(); ++i) {
-    products.p[i] = args[i];
     const LinearArgs& a = args[i];
+    products.p[i] = a;
     products.p[i].is_plain = a.bias == nullptr && !a.accumulate && a.scale == 1.0F && !(a.softcap > 0);
-    end += (tiles_touched(args[i]) + block_tiles - 1) / block_tiles;
+    end += blocks_touched(a, rows, align);
     products.end[i] = end;
   }
   return products;

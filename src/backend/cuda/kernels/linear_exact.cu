@@ -61,15 +61,21 @@ __device__ inline float float_of(const void* words, std::int64_t i) {
 
 /// 16 of K of a lane: pair a has row a % 2 and half a / 2 of K.
 template <DType type>
-__device__ inline void decode_floats(const DeviceMatrix& m, std::int64_t k16_index, int lane, float (&w)[2][8],
-                                     int half) {
+__device__ inline void decode_floats(const DeviceMatrix& m, int tile, int k16, int lane, float (&w)[2][8], int half) {
 #pragma unroll
   for (int a = 0; a < 4; ++a) {
-    const std::int64_t at =
-        type == DType::f32 ? (k16_index * kWarp + lane) * 4 + a : (k16_index * 4 + a) * kWarp + lane;
+    std::int64_t pair = 0;
+    if constexpr (type == DType::f32) {
+      pair = ((std::int64_t{tile} * m.n_steps * 4 + k16) * kWarp + lane) * 4 + a;
+    } else {
+      constexpr int kTiles = kFloatRows / kTileRows;
+      const std::int64_t k8 = std::int64_t{tile / kTiles} * m.n_steps * (kStep / 8) + k16 * 2 + a / 2;
+      const int row = tile % kTiles * kTileRows + a % 2 * 8 + lane / 4;
+      pair = (k8 * kFloatRows + row) * 4 + lane % 4;
+    }
 #pragma unroll
     for (int b = 0; b < 2; ++b) {
-      w[a % 2][half * 4 + a / 2 * 2 + b] = float_of<type>(m.codes, at * 2 + b);
+      w[a % 2][half * 4 + a / 2 * 2 + b] = float_of<type>(m.codes, pair * 2 + b);
     }
   }
 }
@@ -102,9 +108,9 @@ __global__ __launch_bounds__(kWarps* kWarp) void exact(LinearArgs p) {
     if constexpr (is_float(type)) {
 #pragma unroll
       for (int k32 = 0; k32 < 2; ++k32) {
-        const std::int64_t k16 = (std::int64_t{tile} * p.w.n_steps + step) * 4 + k32 * 2;
-        decode_floats<type>(p.w, k16, lane, w, 0);
-        decode_floats<type>(p.w, k16 + 1, lane, w, 1);
+        const int k16 = step * 4 + k32 * 2;
+        decode_floats<type>(p.w, tile, k16, lane, w, 0);
+        decode_floats<type>(p.w, tile, k16 + 1, lane, w, 1);
         multiply_32<type>(acc, w, x, step * kStep + k32 * 32, p.w.cols, quarter);
       }
     } else {
@@ -149,9 +155,8 @@ __global__ void embed_rows(EmbedArgs p) {
   const int r = row % kTileRows / 8;
   float w[2][8];
   if constexpr (is_float(type)) {
-    const std::int64_t k16 = std::int64_t{tile} * p.table.n_steps * 4 + k32 * 2;
-    decode_floats<type>(p.table, k16, lane, w, 0);
-    decode_floats<type>(p.table, k16 + 1, lane, w, 1);
+    decode_floats<type>(p.table, tile, k32 * 2, lane, w, 0);
+    decode_floats<type>(p.table, tile, k32 * 2 + 1, lane, w, 1);
   } else {
     Unit<type> unit;
     unit.load(p.table, {p.table, tile, k32 / kGroups, lane});
@@ -218,7 +223,7 @@ Status with_type(DType type, Fn fn) {
 
 Status linear_exact(const LinearArgs& args, Stream stream) {
   return with_type(args.w.type, [&](auto type) -> Status {
-    const auto tiles = static_cast<unsigned int>(tiles_touched(args));
+    const auto tiles = static_cast<unsigned int>(blocks_touched(args, kTileRows, kTileRows));
     const auto batch = static_cast<unsigned int>(args.experts != nullptr ? 1 : args.n_batch);
     const dim3 grid(blocks_for(tiles, kWarps), blocks_for(args.x.n, kTokens), batch);
     return launch("linear_exact", exact<decltype(type)::value>, {grid, kWarps * kWarp}, stream, args);

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kDecodeThreads = kSegments * kWarp;
 
-/// A warp's ring of stages of 32 of K: A [tile, 2, 4 matrices, 8 rows], B [x tile, 4, 8 rows] of
-/// 16 bytes.
+/// A warp's ring of stages of 32 of K: A [tile, 4 times 8 of K, 16 rows], B [x tile, 4 times 8 of K, 8 rows] of 16
+/// bytes.
 template <int n_rows, int n_x_tiles>
 struct Ring {
   static constexpr int kVectors = (n_rows * 2 + n_x_tiles) * kWarp;  // of a stage
@@ -47,16 +47,19 @@ __global__ __launch_bounds__(kDecodeThreads) void decode(const __grid_constant__
   const int begin = segment * per_segment;
   const int n = max(0, min(begin + per_segment, n_k32) - begin);  // of this warp
   uint4* ring = shared + segment * R::kStages * R::kVectors;
-  const auto* a = static_cast<const uint4*>(p.w.codes) + begin * 2 * kWarp + lane;
+  const auto* a = static_cast<const uint4*>(p.w.codes) + begin * 4 * kFloatRows + lane / kTileRows * kFloatRows;
   const auto* b = static_cast<const uint4*>(p.packed.codes) +
                   std::int64_t{x_batch + first_x / kTokenTile} * n_k32 * kWarp + begin * kWarp + lane;
   const auto copy_a = [&](int k) {
     uint4* to = ring + k % R::kStages * R::kVectors + lane;
 #pragma unroll
     for (int r = 0; r < n_rows; ++r) {
-      const uint4* from = a + (std::int64_t{min(tile + r, end_tile - 1)} * n_k32 + k) * 2 * kWarp;
+      constexpr int kTiles = kFloatRows / kTileRows;
+      const int t = min(tile + r, end_tile - 1);
+      const uint4* from =
+          a + (std::int64_t{t / kTiles} * n_k32 + k) * 4 * kFloatRows + t % kTiles * kTileRows + lane % kTileRows;
       copy_async(to + r * 2 * kWarp, from);
-      copy_async(to + (r * 2 + 1) * kWarp, from + kWarp);
+      copy_async(to + (r * 2 + 1) * kWarp, from + 2 * kFloatRows);
     }
   };
   const auto copy_b = [&](int k) {
@@ -137,7 +140,7 @@ Status run_decode(std::span<const LinearArgs> args, unsigned int batch, Stream s
   using R = Ring<n_rows, n_x_tiles>;
   static const Status allowed = allow_shared("linear decode", decode<bf16, n_rows, n_x_tiles>, R::kBytes);
   LL_TRY(allowed);
-  const Products products = in_blocks(args, n_rows);
+  const Products products = in_blocks(args, n_rows * kTileRows);
   const dim3 grid(static_cast<unsigned int>(products.end[products.n - 1]),
                   blocks_for(args.front().x.n, n_x_tiles * kTokenTile), batch);
   return launch("linear decode", decode<bf16, n_rows, n_x_tiles>, {grid, kDecodeThreads, R::kBytes}, stream, products);

@@ -1,98 +1,54 @@
-// Products of F16 and BF16 weights with many tokens: a block 128 rows and 128 tokens, both operands through shared
-// memory by asynchronous copies. linear_floats.cu tells the order of the sums.
+// Products of F16 and BF16 weights with many tokens: a block 128 rows and 128 tokens, both operands in shared memory.
+// linear_floats.cu tells the order of the sums.
 //
-// On compute capability 9.0 by warpgroup products: a warpgroup has 64 rows and all tokens, both operands in shared
-// memory. Elsewhere a warp has 64 rows and 64 tokens and the products of linear_floats.cu.
+// On compute capability 9.0 two warpgroups have 64 rows each and multiply by warpgroup products, while a thread keeps
+// bulk copies on their way; four blocks are a cluster of 256 rows and 256 tokens, where each copies half of its
+// operands and the neighbour that needs the same half gets it too: the L2 cache could not feed them alone. Elsewhere a
+// warp has 64 rows and 64 tokens and the products of linear_floats.cu.
 #include "backend/cuda/kernels/launch.h"
 #include "backend/cuda/kernels/linear_floats.cuh"
 
 namespace llorch::cuda {
 namespace {
 
-constexpr int kBlockTiles = 8;                      // tiles of 16 rows
-constexpr int kBlockXTiles = 16;                    // tiles of 8 tokens
-constexpr int kAVectors = kBlockTiles * 4 * kWarp;  // of 64 of K, 16 bytes each
-constexpr int kBVectors = kBlockXTiles * 2 * kWarp;
-constexpr int kStageVectors = kAVectors + kBVectors;
+constexpr int kBlockTiles = 8;                        // tiles of 16 rows
+constexpr int kBlockXTiles = 16;                      // tiles of 8 tokens
+constexpr int kHalfVectors = kStep / 8 * kFloatRows;  // 16 bytes each: a step of 64 rows, or of 64 tokens
+constexpr int kAVectors = 2 * kHalfVectors;
+constexpr int kStageVectors = 2 * kAVectors;  // a stage: A [2, 8 of K, 64 rows], B [16 x tiles, 8 of K, 8 rows]
+constexpr int kXTileVectors = kStep / 8 * kTokenTile;
 
-/// Where in a stage the 16 bytes of a row of matrix m of 16 of K of a tile go: matrices of 8 rows side by side in the
-/// order of the rows, then of K.
-__device__ constexpr int a_vector(int tile, int k16, int m, int row) {
-  return ((k16 * 2 + m / 2) * kBlockTiles * 2 + tile * 2 + m % 2) * 8 + row;
-}
-
-/// The operands of a block, 64 of K a stage: A as a_vector() says and B [x tile, 8, 8 rows] of 16 bytes. Each thread
-/// copies the same places of every stage.
-template <int n_threads>
-struct Copier {
-  static constexpr int kAEach = kAVectors / n_threads;
-  static constexpr int kBEach = kBVectors / n_threads;
-
-  /// n_tiles and n_x_tiles exist; in place of others the last is copied.
-  __device__ Copier(const uint4* a_, const uint4* b_, int n_steps, int n_tiles, int n_x_tiles) : a(a_), b(b_) {
-    constexpr int kTile = 4 * kWarp;
-    constexpr int kXTile = 2 * kWarp;
-#pragma unroll
-    for (int i = 0; i < kAEach; ++i) {
-      const int at = i * n_threads + static_cast<int>(threadIdx.x);
-      a_from[i] = min(at / kTile, n_tiles - 1) * n_steps * kTile + at % kTile;
-      a_to[i] = a_vector(at / kTile, at / kWarp % 4, at / 8 % 4, at % 8);
-    }
-#pragma unroll
-    for (int i = 0; i < kBEach; ++i) {
-      const int at = i * n_threads + static_cast<int>(threadIdx.x);
-      b_from[i] = min(at / kXTile, n_x_tiles - 1) * n_steps * kXTile + at % kXTile;
-    }
-  }
-  __device__ void copy(uint4* stage, int step) const {
-    const uint4* a_step = a + step * 4 * kWarp;
-    const uint4* b_step = b + step * 2 * kWarp;
-#pragma unroll
-    for (int i = 0; i < kAEach; ++i) {
-      copy_async(stage + a_to[i], a_step + a_from[i]);
-    }
-#pragma unroll
-    for (int i = 0; i < kBEach; ++i) {
-      copy_async(stage + kAVectors + i * n_threads + threadIdx.x, b_step + b_from[i]);
-    }
-  }
-  const uint4* a;
-  const uint4* b;
-  int a_from[kAEach];
-  int a_to[kAEach];
-  int b_from[kBEach];
-};
-
-/// Where a block's product lies.
+/// Where a block's product lies. Parts of the block outside of the matrix or of x take the last rows that exist.
 struct BlockPlace {
   __device__ BlockPlace(const LinearArgs& p, int block)
       : first_x(static_cast<int>(blockIdx.x) * kBlockXTiles * kTokenTile),
-        product(p, first_x, static_cast<int>(blockIdx.z)),
-        first_tile(product.row / kTileRows + block * kBlockTiles),
-        n_tiles((product.row + p.n_rows + kTileRows - 1) / kTileRows - first_tile),
+        product(p, min(first_x, p.x.n - 1), static_cast<int>(blockIdx.z)),
+        first_block(product.row / kFloatRows + block * 2),
+        last_block((product.row + p.n_rows - 1) / kFloatRows),
         x_batch(static_cast<int>(blockIdx.z * p.x_step)),
-        n_x_tiles((p.x.n - first_x + kTokenTile - 1) / kTokenTile) {}
-  __device__ bool is_empty() const { return !product.valid || n_tiles <= 0 || n_x_tiles <= 0; }
-  __device__ const uint4* a(const LinearArgs& p) const {
-    return static_cast<const uint4*>(p.w.codes) + std::int64_t{first_tile} * p.w.n_steps * 4 * kWarp;
+        last_x_tile((p.x.n - 1) / kTokenTile) {}
+  /// Half `half` of A, or x tile `t` of B, at step 0.
+  __device__ const uint4* a(const LinearArgs& p, int half) const {
+    return static_cast<const uint4*>(p.w.codes) +
+           std::int64_t{min(first_block + half, last_block)} * p.w.n_steps * kHalfVectors;
   }
-  __device__ const uint4* b(const LinearArgs& p) const {
+  __device__ const uint4* b(const LinearArgs& p, int t) const {
     return static_cast<const uint4*>(p.packed.codes) +
-           std::int64_t{x_batch + first_x / kTokenTile} * p.w.n_steps * 2 * kWarp;
+           (x_batch + std::int64_t{min(first_x / kTokenTile + t, last_x_tile)}) * p.w.n_steps * kXTileVectors;
   }
   int first_x;
   Product product;
-  int first_tile;
-  int n_tiles;
+  int first_block;  // of kFloatRows rows
+  int last_block;
   int x_batch;
-  int n_x_tiles;
+  int last_x_tile;
 };
 
 constexpr int kWarpThreads = 128;
 constexpr int kSaved = kBlockTiles * kTileRows * kBlockXTiles * kTokenTile;
 constexpr std::size_t kWarpBytes = std::size_t{2} * kStageVectors * 16 + kSaved * 4;
 
-/// Without warpgroup products: two stages of 64 of K, sums of earlier segments in shared memory.
+/// Without warpgroup products: two stages, sums of earlier segments in shared memory.
 template <bool bf16>
 __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_constant__ Products all) {
   extern __shared__ uint4 shared[];
@@ -103,19 +59,26 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
   int block = static_cast<int>(blockIdx.y);
   const LinearArgs& p = find_product(all, block);
   const BlockPlace place(p, block);
-  if (place.is_empty()) {
+  if (!place.product.valid || place.first_block > place.last_block) {
     return;
   }
-  const Copier<kWarpThreads> copier(place.a(p), place.b(p), p.w.n_steps, place.n_tiles, place.n_x_tiles);
+  const auto copy = [&](int step) {
+    uint4* stage = shared + step % 2 * kStageVectors;
+    for (int i = static_cast<int>(threadIdx.x); i < kAVectors; i += kWarpThreads) {
+      copy_async(stage + i, place.a(p, i / kHalfVectors) + step * kHalfVectors + i % kHalfVectors);
+      copy_async(stage + kAVectors + i, place.b(p, i / kXTileVectors) + step * kXTileVectors + i % kXTileVectors);
+    }
+    commit_copies();
+  };
   float acc[4][8][4] = {};
-  copier.copy(shared, 0);
-  commit_copies();
+  copy(0);
   const int per_segment = segment_steps(p.w.n_steps);
   for (int step = 0; step < p.w.n_steps; ++step) {
     if (step + 1 < p.w.n_steps) {
-      copier.copy(shared + (step + 1) % 2 * kStageVectors, step + 1);
+      copy(step + 1);
+    } else {
+      commit_copies();
     }
-    commit_copies();
     wait_copies<1>();
     __syncthreads();
     if (step > 0 && step % per_segment == 0) {
@@ -128,6 +91,7 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
       }
     }
     const uint4* stage = shared + step % 2 * kStageVectors;
+    const uint4* a_rows = stage + warp / 2 * kHalfVectors + lane / kTileRows * kFloatRows + lane % kTileRows;
 #pragma unroll
     for (int k32 = 0; k32 < 2; ++k32) {
       std::uint32_t x[8][4];
@@ -140,13 +104,7 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
 #pragma unroll
         for (int r = 0; r < 4; ++r) {
           std::uint32_t a[4];
-          const int k16 = k32 * 2 + half;
-#pragma unroll
-          for (int m = 0; m < 4; ++m) {
-            const auto* row_groups =
-                reinterpret_cast<const std::uint32_t*>(stage + a_vector(warp / 2 * 4 + r, k16, m, 0));
-            a[m] = row_groups[lane];
-          }
+          load_matrices(a, a_rows + (k32 * 2 + half) * 2 * kFloatRows + r * kTileRows);
 #pragma unroll
           for (int t = 0; t < 8; ++t) {
             mma_float<bf16>(acc[r][t], a, x[t][half * 2], x[t][half * 2 + 1]);
@@ -163,16 +121,62 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
     const float value = acc[r][t][i % 4];
     const float sum = __fadd_rn(per_segment < p.w.n_steps ? saved[i * kWarpThreads] : 0.0F, value);
     const int column = place.first_x + (warp % 2 * 8 + t) * kTokenTile + lane % 4 * 2 + i % 2;
-    const int row = (place.first_tile + warp / 2 * 4 + r) * kTileRows + lane / 4 + i % 4 / 2 * 8;
+    const int row = (place.first_block + warp / 2) * kFloatRows + r * kTileRows + lane / 4 + i % 4 / 2 * 8;
     store_output(p, place.product, column, row, unscaled<bf16>(p, column, place.x_batch, sum));
   }
 }
 
-constexpr int kGroupThreads = 256;  // two warpgroups
-constexpr int kGroupStages = 4;
-constexpr std::size_t kGroupBytes = std::size_t{kGroupStages} * kStageVectors * 16;
+constexpr int kGroups2 = 2;  // warpgroups that multiply
+constexpr int kGroupThreads = 128;
+constexpr int kCopyThreads = 32;  // of which one keeps copies on their way
+constexpr int kStages = 6;
+constexpr int kCluster = 2;  // blocks of a cluster in each direction
+constexpr std::size_t kGroupBytes = std::size_t{kStages} * kStageVectors * 16 + 1024;
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+/// A barrier in shared memory that counts arrivals, and bytes of copies.
+__device__ inline void init_barrier(std::uint64_t* barrier, int arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals) : "memory");
+}
+__device__ inline void expect_bytes(std::uint64_t* barrier, int bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes)
+               : "memory");
+}
+/// Waits for the end of phase `phase` (0, 1, 0, ...).
+__device__ inline void wait_barrier(std::uint64_t* barrier, int phase) {
+  asm volatile(
+      "{\n"
+      ".reg .pred done;\n"
+      "again:\n"
+      "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
+      "@!done bra again;\n"
+      "}\n" ::"r"(shared_address(barrier)),
+      "r"(phase)
+      : "memory");
+}
+/// Arrives at the same barrier of block `rank` of the cluster.
+__device__ inline void arrive_at(std::uint64_t* barrier, int rank) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+      "}\n" ::"r"(shared_address(barrier)),
+      "r"(rank)
+      : "memory");
+}
+/// Copies to the same place of every block in `mask`, and counts the bytes at the barrier of each.
+__device__ inline void copy_to_blocks(uint4* to, const uint4* from, int bytes, std::uint64_t* barrier, int mask) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, [%3], "
+      "%4;" ::"r"(shared_address(to)),
+      "l"(from), "r"(bytes), "r"(shared_address(barrier)), "h"(static_cast<std::uint16_t>(mask))
+      : "memory");
+}
+__device__ inline void sync_cluster() {
+  asm volatile("barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
+}
+
 /// Shared memory as an operand: 8 rows of 16 bytes in a row are a matrix; the next of K and the next 8 rows lie the
 /// given bytes on.
 __device__ inline std::uint64_t describe(const uint4* at, int next_k, int next_rows) {
@@ -239,33 +243,46 @@ __device__ inline void fence_registers(float (&d)[16][4]) {
     asm volatile("" : "+f"(d[i / 4][i % 4])::"memory");
   }
 }
-#endif
 
-template <bool bf16>
-__global__ __launch_bounds__(kGroupThreads, 1) void prefill_groups(const __grid_constant__ Products all) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  extern __shared__ __align__(128) uint4 shared[];
-  wait_for_inputs();
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int warp = static_cast<int>(threadIdx.x) / kWarp;  // its tile of rows in the block
-  int block = static_cast<int>(blockIdx.y);
-  const LinearArgs& p = find_product(all, block);
-  const BlockPlace place(p, block);
-  if (place.is_empty()) {
-    return;
+/// The stages of a block, and its place in the cluster: rank = x + kCluster * y.
+struct Stages {
+  uint4* memory;
+  std::uint64_t* full;   // [kStages] its own thread arrives, with the bytes of a stage
+  std::uint64_t* empty;  // [kStages] the warpgroups of all blocks that it copies to arrive
+  int rank;
+  __device__ int x_neighbour() const { return rank ^ 1; }
+  __device__ int y_neighbour() const { return rank ^ kCluster; }
+  __device__ uint4* stage(int step) const { return memory + step % kStages * kStageVectors; }
+};
+
+/// One thread: half of A goes to the neighbour with other tokens too, half of B to the one with other rows.
+__device__ inline void copy_stages(const LinearArgs& p, const BlockPlace& place, const Stages& s) {
+  const int a_half = s.rank % kCluster;
+  const int b_half = s.rank / kCluster;
+  const uint4* a = place.a(p, a_half);
+  for (int step = 0; step < p.w.n_steps; ++step) {
+    const int slot = step % kStages;
+    if (step >= kStages) {
+      wait_barrier(s.empty + slot, (step / kStages - 1) % 2);
+    }
+    expect_bytes(s.full + slot, kStageVectors * 16);
+    uint4* stage = s.stage(step);
+    copy_to_blocks(stage + a_half * kHalfVectors, a + std::int64_t{step} * kHalfVectors, kHalfVectors * 16,
+                   s.full + slot, 1 << s.rank | 1 << s.x_neighbour());
+    for (int t = b_half * (kBlockXTiles / 2); t < (b_half + 1) * (kBlockXTiles / 2); ++t) {
+      copy_to_blocks(stage + kAVectors + t * kXTileVectors, place.b(p, t) + std::int64_t{step} * kXTileVectors,
+                     kXTileVectors * 16, s.full + slot, 1 << s.rank | 1 << s.y_neighbour());
+    }
   }
-  const Copier<kGroupThreads> copier(place.a(p), place.b(p), p.w.n_steps, place.n_tiles, place.n_x_tiles);
+}
+
+/// A warpgroup: 64 rows and all tokens of the block.
+template <bool bf16>
+__device__ inline void multiply_stages(const LinearArgs& p, const Stages& s, int group, float (&total)[16][4]) {
   const int n_steps = p.w.n_steps;
   const int per_segment = segment_steps(n_steps);
-  constexpr int kAhead = kGroupStages - 2;  // a product may still read the stage before the last
-  for (int step = 0; step < kAhead; ++step) {
-    if (step < n_steps) {
-      copier.copy(shared + step * kStageVectors, step);
-    }
-    commit_copies();
-  }
+  const int thread = static_cast<int>(threadIdx.x) % kGroupThreads;
   float acc[16][4] = {};
-  float total[16][4] = {};
   const auto add_segment = [&] {
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
     fence_registers(acc);
@@ -274,36 +291,82 @@ __global__ __launch_bounds__(kGroupThreads, 1) void prefill_groups(const __grid_
       total[i / 4][i % 4] = __fadd_rn(total[i / 4][i % 4], acc[i / 4][i % 4]);
     }
   };
+  /// The stage of `step` has been read: by this block's copier and by the two that copy here.
+  const auto give_back = [&](int step) {
+    if (thread < 3) {
+      arrive_at(s.empty + step % kStages, thread == 0 ? s.rank : thread == 1 ? s.x_neighbour() : s.y_neighbour());
+    }
+  };
   for (int step = 0; step < n_steps; ++step) {
-    wait_copies<kAhead - 1>();
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-    __syncthreads();
     const int add = step % per_segment;  // 0: the sum begins anew
     if (add == 0 && step > 0) {
       add_segment();
     }
+    wait_barrier(s.full + step % kStages, step / kStages % 2);
     fence_registers(acc);
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-    const uint4* stage = shared + step % kGroupStages * kStageVectors;
+    const uint4* stage = s.stage(step);
 #pragma unroll
     for (int k16 = 0; k16 < 4; ++k16) {
-      multiply_group<bf16>(acc, describe(stage + a_vector(warp / 4 * 4, k16, 0, 0), kBlockTiles * 2 * 128, 128),
-                           describe(stage + kAVectors + k16 * 16, 128, 1024), k16 == 0 ? add : 1);
+      multiply_group<bf16>(acc, describe(stage + group * kHalfVectors + k16 * 2 * kFloatRows, kFloatRows * 16, 128),
+                           describe(stage + kAVectors + k16 * 2 * kTokenTile, 128, kXTileVectors * 16),
+                           k16 == 0 ? add : 1);
     }
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
     asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
-    if (step + kAhead < n_steps) {
-      copier.copy(shared + (step + kAhead) % kGroupStages * kStageVectors, step + kAhead);
+    if (step > 0) {
+      give_back(step - 1);
     }
-    commit_copies();
   }
   add_segment();
-#pragma unroll
-  for (int i = 0; i < 64; ++i) {
-    const int column = place.first_x + i / 4 * kTokenTile + lane % 4 * 2 + i % 2;
-    const int row = (place.first_tile + warp) * kTileRows + lane / 4 + i % 4 / 2 * 8;
-    store_output(p, place.product, column, row, unscaled<bf16>(p, column, place.x_batch, total[i / 4][i % 4]));
+}
+#endif
+
+template <bool bf16>
+__global__ __launch_bounds__(kGroups2* kGroupThreads + kCopyThreads, 1)
+    __cluster_dims__(kCluster, kCluster, 1) void prefill_groups(const __grid_constant__ Products all) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  extern __shared__ __align__(128) uint4 shared[];
+  wait_for_inputs();
+  Stages s{};
+  s.memory = shared;
+  s.full = reinterpret_cast<std::uint64_t*>(shared + kStages * kStageVectors);
+  s.empty = s.full + kStages;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(s.rank));
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < kStages; ++i) {
+      init_barrier(s.full + i, 1);
+      init_barrier(s.empty + i, 3 * kGroups2);
+    }
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
+  sync_cluster();
+  int block = static_cast<int>(blockIdx.y);
+  const bool is_filler = block >= all.end[all.n - 1];  // a cluster is whole
+  block = min(block, all.end[all.n - 1] - 1);
+  const LinearArgs& p = find_product(all, block);
+  const BlockPlace place(p, block);
+  const int group = static_cast<int>(threadIdx.x) / kGroupThreads;
+  if (group == kGroups2) {
+    if (threadIdx.x % kCopyThreads == 0) {
+      copy_stages(p, place, s);
+    }
+    __syncwarp();
+  } else {
+    float total[16][4] = {};
+    multiply_stages<bf16>(p, s, group, total);
+    const int lane = static_cast<int>(threadIdx.x) % kWarp;
+    const int warp = static_cast<int>(threadIdx.x) % kGroupThreads / kWarp;
+#pragma unroll
+    for (int i = 0; i < 64; ++i) {
+      const int column = place.first_x + i / 4 * kTokenTile + lane % 4 * 2 + i % 2;
+      const int row = (place.first_block + group) * kFloatRows + warp * kTileRows + lane / 4 + i % 4 / 2 * 8;
+      if (!is_filler) {
+        store_output(p, place.product, column, row, unscaled<bf16>(p, column, place.x_batch, total[i / 4][i % 4]));
+      }
+    }
+  }
+  sync_cluster();  // nobody leaves while a neighbour may copy to it
 #endif
 }
 
@@ -318,13 +381,16 @@ bool has_groups() {
 
 template <bool bf16>
 Status prefill_of(std::span<const LinearArgs> args, unsigned int batch, Stream stream) {
-  const Products products = in_blocks(args, kBlockTiles);
-  const dim3 grid(blocks_for(args.front().x.n, kBlockXTiles * kTokenTile),
-                  static_cast<unsigned int>(products.end[products.n - 1]), batch);
-  if (has_groups()) {
+  const Products products = in_blocks(args, kBlockTiles * kTileRows, kFloatRows);
+  dim3 grid(blocks_for(args.front().x.n, kBlockXTiles * kTokenTile),
+            static_cast<unsigned int>(products.end[products.n - 1]), batch);
+  if (has_groups() && args.front().experts == nullptr) {
     static const Status allowed = allow_shared("linear prefill", prefill_groups<bf16>, kGroupBytes);
     LL_TRY(allowed);
-    return launch("linear prefill", prefill_groups<bf16>, {grid, kGroupThreads, kGroupBytes}, stream, products);
+    grid.x = (grid.x + kCluster - 1) / kCluster * kCluster;
+    grid.y = (grid.y + kCluster - 1) / kCluster * kCluster;
+    return launch("linear prefill", prefill_groups<bf16>, {grid, kGroups2 * kGroupThreads + kCopyThreads, kGroupBytes},
+                  stream, products);
   }
   static const Status allowed = allow_shared("linear prefill", prefill_warps<bf16>, kWarpBytes);
   LL_TRY(allowed);

@@ -2,8 +2,11 @@
 // and what ref/matmul.cpp does with them is done here in float. K is cut into kSegments parts of whole units; a part is
 // one chain over K, and the parts are added first to last: the same in both kernels.
 //
-// decode: a block a tile of 16 rows, a warp a segment; a few tokens. prefill: a warp 16 rows and 64 tokens, segment
-// after segment.
+// A unit's 8 groups are summed as ((0 + 1) + (2 + 3)), where 0 is groups 0 and 4, 1 is groups 1 and 5, ..., then added
+// to the chain: so one token can have its groups side by side in the columns of the tensor core, eight at a time.
+//
+// decode: a block a tile of 16 rows, a warp a segment; a few tokens, or one. prefill: a warp 16 rows and 64 tokens,
+// segment after segment.
 #include "backend/cuda/kernels/launch.h"
 #include "backend/cuda/kernels/linear.cuh"
 
@@ -29,12 +32,15 @@ struct XUnit {
   const float4* scales;
 };
 
-/// Adds one group's exact sums c to acc: rows l / 4 and + 8, columns 2 (l % 4) and + 1.
-__device__ inline void add_group(float (&acc)[4], const int (&c)[4], float s0, float s1, float x0, float x1) {
-  acc[0] = __fmaf_rn(__fmul_rn(s0, x0), __int2float_rn(c[0]), acc[0]);
-  acc[1] = __fmaf_rn(__fmul_rn(s0, x1), __int2float_rn(c[1]), acc[1]);
-  acc[2] = __fmaf_rn(__fmul_rn(s1, x0), __int2float_rn(c[2]), acc[2]);
-  acc[3] = __fmaf_rn(__fmul_rn(s1, x1), __int2float_rn(c[3]), acc[3]);
+/// u = or += the exact sums c of one group: rows l / 4 and + 8, columns 2 (l % 4) and + 1.
+template <bool first>
+__device__ inline void add_group(float (&u)[4], const int (&c)[4], float s0, float s1, float x0, float x1) {
+  const float scales[4] = {__fmul_rn(s0, x0), __fmul_rn(s0, x1), __fmul_rn(s1, x0), __fmul_rn(s1, x1)};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const float dot = __int2float_rn(c[i]);
+    u[i] = first ? __fmul_rn(scales[i], dot) : __fmaf_rn(scales[i], dot, u[i]);
+  }
 }
 
 /// A group of a lane's two rows, ready to be multiplied.
@@ -58,29 +64,27 @@ struct Group {
   float min[2];
 };
 
-/// Adds the products of a group with one tile of x to acc.
-template <DType type>
-__device__ inline void multiply_group(float (&acc)[4], const Group<type>& w, std::uint32_t b0, std::uint32_t b1,
+/// u = or += the products of a group with one tile of x.
+template <DType type, bool first>
+__device__ inline void multiply_group(float (&u)[4], const Group<type>& w, std::uint32_t b0, std::uint32_t b1,
                                       const float4& x) {
-  const float x0 = x.x;
-  const float x1 = x.z;
   if constexpr (Unit<type>::kHalves) {
     int low[4] = {};
     int high[4] = {};
     mma_q8_half(low, w.a[0], w.a[1], b0);
     mma_q8_half(high, w.a[2], w.a[3], b1);
-    add_group(acc, low, w.s[0][0], w.s[0][1], x0, x1);
-    add_group(acc, high, w.s[1][0], w.s[1][1], x0, x1);
+    add_group<first>(u, low, w.s[0][0], w.s[0][1], x.x, x.z);
+    add_group<false>(u, high, w.s[1][0], w.s[1][1], x.x, x.z);
   } else {
     int c[4] = {};
     mma_q8(c, w.a, b0, b1);
-    add_group(acc, c, w.s[0][0], w.s[0][1], x0, x1);
+    add_group<first>(u, c, w.s[0][0], w.s[0][1], x.x, x.z);
   }
   if constexpr (Unit<type>::kMin) {
-    acc[0] = __fmaf_rn(w.min[0], x.y, acc[0]);
-    acc[1] = __fmaf_rn(w.min[0], x.w, acc[1]);
-    acc[2] = __fmaf_rn(w.min[1], x.y, acc[2]);
-    acc[3] = __fmaf_rn(w.min[1], x.w, acc[3]);
+    u[0] = __fmaf_rn(w.min[0], x.y, u[0]);
+    u[1] = __fmaf_rn(w.min[0], x.w, u[1]);
+    u[2] = __fmaf_rn(w.min[1], x.y, u[2]);
+    u[3] = __fmaf_rn(w.min[1], x.w, u[3]);
   }
 }
 
@@ -89,19 +93,122 @@ template <DType type, int n_rows, int n_x_tiles>
 __device__ inline void multiply_unit(float (&acc)[n_rows][n_x_tiles][4], const Unit<type> (&w)[n_rows],
                                      const PackedX& packed, int x_tile, int unit, int lane) {
 #pragma unroll
-  for (int pair = 0; pair < kGroups / 2; ++pair) {
+  for (int r = 0; r < n_rows; ++r) {
+    float first_half[n_x_tiles][4];
 #pragma unroll
-    for (int r = 0; r < n_rows; ++r) {
-      const Group<type> even(w[r], 2 * pair);
-      const Group<type> odd(w[r], 2 * pair + 1);
+    for (int h = 0; h < 2; ++h) {
+      const Group<type> w0(w[r], 2 * h);
+      const Group<type> w1(w[r], 2 * h + 1);
+      const Group<type> w4(w[r], 2 * h + 4);
+      const Group<type> w5(w[r], 2 * h + 5);
 #pragma unroll
       for (int t = 0; t < n_x_tiles; ++t) {
         const XUnit x(packed, x_tile + t, unit, lane);
-        const uint4 b = __ldg(x.codes + pair * kWarp);
-        multiply_group(acc[r][t], even, b.x, b.y, x.scales_of(2 * pair));
-        multiply_group(acc[r][t], odd, b.z, b.w, x.scales_of(2 * pair + 1));
+        const uint4 low = __ldg(x.codes + h * kWarp);
+        const uint4 high = __ldg(x.codes + (h + 2) * kWarp);
+        float u0[4];
+        float u1[4];
+        multiply_group<type, true>(u0, w0, low.x, low.y, x.scales_of(2 * h));
+        multiply_group<type, false>(u0, w4, high.x, high.y, x.scales_of(2 * h + 4));
+        multiply_group<type, true>(u1, w1, low.z, low.w, x.scales_of(2 * h + 1));
+        multiply_group<type, false>(u1, w5, high.z, high.w, x.scales_of(2 * h + 5));
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const float half = __fadd_rn(u0[i], u1[i]);
+          if (h == 0) {
+            first_half[t][i] = half;
+          } else {
+            acc[r][t][i] = __fadd_rn(acc[r][t][i], __fadd_rn(first_half[t][i], half));
+          }
+        }
       }
     }
+  }
+}
+
+/// One token: column n of the tensor core is group n / 2 + 4 (n % 2) of a unit, so that a lane's sums are those of
+/// groups l % 4 and l % 4 + 4 of its two rows.
+template <DType type>
+__global__ __launch_bounds__(kSegments* kWarp, 2) void decode_one(const __grid_constant__ Products all) {
+  __shared__ float sums[kSegments][kTileRows];
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int quarter = lane % 4;
+  const int segment = static_cast<int>(threadIdx.x) / kWarp;
+  int block = static_cast<int>(blockIdx.x);
+  const LinearArgs& p = find_product(all, block);
+  const Product product(p, 0, static_cast<int>(blockIdx.z));
+  const int tile = product.row / kTileRows + block;
+  if (tile * kTileRows >= product.row + p.n_rows) {
+    return;
+  }
+  const int per_segment = segment_units(p.w.n_steps);
+  const int begin = segment * per_segment;
+  const int end = min(begin + per_segment, p.w.n_steps);
+  Unit<type> next;
+  if (begin < end) {
+    next.load(p.w, {p.w, tile, begin, lane});  // weights do not wait for the kernel in front
+  }
+  wait_for_inputs();
+  const std::int64_t x_unit = static_cast<std::int64_t>(blockIdx.z * p.x_step) * p.packed.n_steps;
+  const int own = lane / 4 / 2 + lane / 4 % 2 * 4;  // the group whose x this lane hands to the tensor core
+  const auto* codes = static_cast<const uint2*>(p.packed.codes) + (own / 2 * kWarp + quarter) * 2 + own % 2;
+  const auto* scales = reinterpret_cast<const float2*>(p.packed.scales) + quarter * kTokenTile;
+  float acc[2] = {};
+  for (int unit = begin; unit < end; ++unit) {
+    const Unit<type> w = next;
+    if (unit + 1 < end) {
+      next.load(p.w, {p.w, tile, unit + 1, lane});
+    }
+    const uint2 x = __ldg(codes + (x_unit + unit) * 4 * kWarp * 2);
+    const float2 x0 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile);
+    const float2 x4 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile + 4 * kTokenTile);
+    int c[4] = {};
+    int high[4] = {};
+#pragma unroll
+    for (int g = 0; g < kGroups; ++g) {
+      std::uint32_t a[4];
+      w.codes(g, a);
+      const std::uint32_t b0 = g == own ? x.x : 0U;
+      const std::uint32_t b1 = g == own ? x.y : 0U;
+      if constexpr (Unit<type>::kHalves) {
+        mma_q8_half(c, a[0], a[1], b0);
+        mma_q8_half(high, a[2], a[3], b1);
+      } else {
+        mma_q8(c, a, b0, b1);
+      }
+    }
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float u = __fmul_rn(__fmul_rn(w.s.scale_at(0, quarter, 0, r), x0.x), __int2float_rn(c[2 * r]));
+      if constexpr (Unit<type>::kHalves) {
+        u = __fmaf_rn(__fmul_rn(w.s.scale_at(0, quarter, 1, r), x0.x), __int2float_rn(high[2 * r]), u);
+      }
+      if constexpr (Unit<type>::kMin) {
+        u = __fmaf_rn(-w.s.min_at(0, quarter, r), x0.y, u);
+      }
+      u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 0, r), x4.x), __int2float_rn(c[2 * r + 1]), u);
+      if constexpr (Unit<type>::kHalves) {
+        u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 1, r), x4.x), __int2float_rn(high[2 * r + 1]), u);
+      }
+      if constexpr (Unit<type>::kMin) {
+        u = __fmaf_rn(-w.s.min_at(1, quarter, r), x4.y, u);
+      }
+      u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 1));
+      u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 2));
+      acc[r] = __fadd_rn(acc[r], u);
+    }
+  }
+  if (quarter == 0) {
+    sums[segment][lane / 4] = acc[0];
+    sums[segment][lane / 4 + 8] = acc[1];
+  }
+  __syncthreads();
+  if (threadIdx.x < kTileRows) {
+    float sum = 0;
+    for (int s = 0; s < kSegments && s * per_segment < p.w.n_steps; ++s) {
+      sum = __fadd_rn(sum, sums[s][threadIdx.x]);
+    }
+    store_output(p, product, 0, tile * kTileRows + static_cast<int>(threadIdx.x), sum);
   }
 }
 
@@ -235,17 +342,20 @@ Status linear_of(std::span<const LinearArgs> args, Stream stream) {
   const auto batch = static_cast<unsigned int>(first.experts != nullptr ? 1 : first.n_batch);
   const int rows = first.experts != nullptr ? first.expert_rows : first.x.n;
   if (rows > kMostDecode) {
-    const Products products = in_blocks(args, kWarpsOfRows);
+    const Products products = in_blocks(args, kWarpsOfRows * kTileRows);
     const dim3 grid(blocks_for(first.x.n, kBlockX * kTokenTile),
                     static_cast<unsigned int>(products.end[products.n - 1]), batch);
     return launch("linear_q8 prefill", prefill<type>, {grid, kPrefillThreads}, stream, products);
   }
   const auto run = [&](auto kernel, int n_rows, int n_x_tiles) {
-    const Products products = in_blocks(args, n_rows);
+    const Products products = in_blocks(args, n_rows * kTileRows);
     const dim3 grid(static_cast<unsigned int>(products.end[products.n - 1]),
                     blocks_for(first.x.n, n_x_tiles * kTokenTile), batch);
     return launch("linear_q8 decode", kernel, {grid, kSegments * kWarp}, stream, products);
   };
+  if (rows == 1 && first.experts == nullptr) {
+    return run(decode_one<type>, 1, 1);
+  }
   const int x_tiles = (rows + kTokenTile - 1) / kTokenTile;
   return x_tiles == 1   ? run(decode<type, 1, 1>, 1, 1)
          : x_tiles == 2 ? run(decode<type, 1, 2>, 1, 2)

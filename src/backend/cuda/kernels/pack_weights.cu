@@ -250,25 +250,40 @@ __global__ void pack_scales(FileRows rows, int n_tiles, int n_units, std::uint8_
   }
 }
 
-/// Floats, a thread for each 8 of K times 2 rows of a lane: two words are a lane's pair of neighbours in K.
-template <class Word>
-__global__ void pack_floats(FileRows rows, int n_tiles, int n_steps, Word* out) {
+/// F16 and BF16: a thread 8 weights of a row.
+__global__ void pack_halves(FileRows rows, int n_steps, std::int64_t n, uint4* out) {
+  const std::int64_t index =
+      std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;  // [block, step, k8, row of the block]
+  if (index >= n) {
+    return;
+  }
+  constexpr int kMatricesOfK = kStep / 8;
+  const std::int64_t k8 = index / kFloatRows % (std::int64_t{n_steps} * kMatricesOfK);
+  const auto r = static_cast<int>(index / kFloatRows / kMatricesOfK / n_steps * kFloatRows + index % kFloatRows);
+  std::uint32_t words[4] = {};
+  for (int i = 0; i < 8 && r < rows.n_rows; ++i) {
+    const std::int64_t k = k8 * 8 + i;
+    if (k < rows.cols) {
+      words[i / 2] |= static_cast<std::uint32_t>(reinterpret_cast<const std::uint16_t*>(rows.row(r))[k])
+                      << (i % 2 * 16);
+    }
+  }
+  out[index] = make_uint4(words[0], words[1], words[2], words[3]);
+}
+
+/// F32: a thread a lane's 8 weights of 16 of K; pair a has row a % 2 and half a / 2 of K.
+__global__ void pack_floats(FileRows rows, int n_tiles, int n_steps, float* out) {
   const std::int64_t index = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;  // [tile, step, 4, lane]
   if (index >= std::int64_t{n_tiles} * n_steps * 4 * kWarp) {
     return;
   }
   const int lane = static_cast<int>(index % kWarp);
-  const std::int64_t part = index / kWarp;  // [tile, step, 4]
-  const int k16 = static_cast<int>(part % (std::int64_t{n_steps} * 4));
-  const int tile = static_cast<int>(part / 4 / n_steps);
-  for (int a = 0; a < 4; ++a) {
-    for (int b = 0; b < 2; ++b) {
-      const int r = tile * kTileRows + lane / 4 + a % 2 * 8;
-      const int k = k16 * 16 + a / 2 * 8 + lane % 4 * 2 + b;
-      const bool inside = r < rows.n_rows && k < rows.cols;
-      const std::int64_t at = sizeof(Word) == 2 ? (part * 4 + a) * kWarp + lane : index * 4 + a;  // in pairs
-      out[at * 2 + b] = inside ? reinterpret_cast<const Word*>(rows.row(r))[k] : Word{0};
-    }
+  const int k16 = static_cast<int>(index / kWarp % (std::int64_t{n_steps} * 4));
+  const int tile = static_cast<int>(index / kWarp / 4 / n_steps);
+  for (int i = 0; i < 8; ++i) {
+    const int r = tile * kTileRows + lane / 4 + i / 2 % 2 * 8;
+    const int k = k16 * 16 + i / 4 * 8 + lane % 4 * 2 + i % 2;
+    out[index * 8 + i] = r < rows.n_rows && k < rows.cols ? reinterpret_cast<const float*>(rows.row(r))[k] : 0.0F;
   }
 }
 
@@ -290,11 +305,19 @@ Status pack(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int6
   return launched("pack_weights", cudaGetLastError());
 }
 
-template <class Word>
-Status pack_words(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, cudaStream_t stream) {
+Status pack_f32(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, cudaStream_t stream) {
   const std::int64_t n = std::int64_t{n_tiles} * to.n_steps * 4 * kWarp;
-  auto* out = static_cast<Word*>(const_cast<void*>(to.codes)) + tile * to.n_steps * 4 * kWarp * 8;
-  pack_floats<Word><<<blocks_for(n, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, out);
+  auto* out = static_cast<float*>(const_cast<void*>(to.codes)) + tile * to.n_steps * 4 * kWarp * 8;
+  pack_floats<<<blocks_for(n, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, out);
+  return launched("pack_weights", cudaGetLastError());
+}
+
+Status pack_16(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, cudaStream_t stream) {
+  constexpr int kTiles = kFloatRows / kTileRows;
+  const std::int64_t block_vectors = std::int64_t{to.n_steps} * (kStep / 8) * kFloatRows;
+  const std::int64_t n = (n_tiles + kTiles - 1) / kTiles * block_vectors;
+  auto* out = static_cast<uint4*>(const_cast<void*>(to.codes)) + tile / kTiles * block_vectors;
+  pack_halves<<<blocks_for(n, kThreads), kThreads, 0, stream>>>(rows, to.n_steps, n, out);
   return launched("pack_weights", cudaGetLastError());
 }
 
@@ -309,10 +332,10 @@ Status pack_weights(const PackArgs& args, Stream stream) {
   const auto s = native(stream);
   switch (args.to.type) {
     case DType::f32:
-      return pack_words<std::uint32_t>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack_f32(rows, n_tiles, args.to, args.first_tile, s);
     case DType::f16:
     case DType::bf16:
-      return pack_words<std::uint16_t>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack_16(rows, n_tiles, args.to, args.first_tile, s);
     case DType::q8_0:
       return pack<DType::q8_0>(rows, n_tiles, args.to, args.first_tile, s);
     case DType::q4_0:

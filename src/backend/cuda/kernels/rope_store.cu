@@ -35,41 +35,46 @@ __device__ inline void put(const RopeStoreArgs& p, void* cache, std::int64_t at,
   }
 }
 
-__device__ inline void rotate(const RopeStoreArgs& p, float* head, int i, const float* cos_sin) {
+__device__ inline void rotate(const RopeStoreArgs& p, float* head, int i, const float2& cos_sin) {
   float* a = head + p.offset + (p.kind == RopeKind::adjacent ? 2 * i : i);
   float* b = a + (p.kind == RopeKind::adjacent ? 1 : p.n);
-  const float c = cos_sin[2 * i];
-  const float s = cos_sin[2 * i + 1];
-  const float rotated = __fsub_rn(__fmul_rn(*a, c), __fmul_rn(*b, s));
-  *b = __fadd_rn(__fmul_rn(*a, s), __fmul_rn(*b, c));
+  const float rotated = __fsub_rn(__fmul_rn(*a, cos_sin.x), __fmul_rn(*b, cos_sin.y));
+  *b = __fadd_rn(__fmul_rn(*a, cos_sin.y), __fmul_rn(*b, cos_sin.x));
   *a = rotated;
 }
 
-/// A block a token and head: the heads of q, then those of k with v.
+/// Heads [begin, end) of one token, side by side at `x`.
+__device__ inline void rotate_heads(const RopeStoreArgs& p, float* x, int begin, int end, const float2* cos_sin) {
+  for (int i = begin * p.n + static_cast<int>(threadIdx.x); i < end * p.n; i += kThreads) {
+    rotate(p, x + i / p.n * p.head_dim, i % p.n, cos_sin[i % p.n]);
+  }
+}
+
+/// Blocks of a token share its heads out.
 __global__ __launch_bounds__(kThreads) void rope_and_store(RopeStoreArgs p) {
   wait_for_inputs();
-  const auto head = static_cast<int>(blockIdx.x);
-  const auto token = static_cast<int>(blockIdx.y);
-  const float* cos_sin = p.cos_sin + std::int64_t{token} * p.n * 2;
-  const bool is_q = head < p.n_heads;
-  const int kv_head = head - p.n_heads;
-  float* x = is_q ? p.q + (std::int64_t{token} * p.n_heads + head) * p.head_dim
-                  : p.k + (std::int64_t{token} * p.n_kv_heads + kv_head) * p.head_dim;
-  for (int i = static_cast<int>(threadIdx.x); i < p.n; i += kThreads) {
-    rotate(p, x, i, cos_sin);
-  }
-  if (is_q || p.kv_slots[token] < 0) {
+  const auto token = static_cast<int>(blockIdx.x);
+  const auto part = static_cast<int>(blockIdx.y);
+  const auto n_parts = static_cast<int>(gridDim.y);
+  const auto* cos_sin = reinterpret_cast<const float2*>(p.cos_sin) + std::int64_t{token} * p.n;
+  const int begin = p.n_kv_heads * part / n_parts;
+  const int end = p.n_kv_heads * (part + 1) / n_parts;
+  float* k = p.k + std::int64_t{token} * p.n_kv_heads * p.head_dim;
+  rotate_heads(p, p.q + std::int64_t{token} * p.n_heads * p.head_dim, p.n_heads * part / n_parts,
+               p.n_heads * (part + 1) / n_parts, cos_sin);
+  rotate_heads(p, k, begin, end, cos_sin);
+  const int slot = p.kv_slots[token];
+  if (slot < 0) {
     return;
   }
   __syncthreads();
-  const int slot = p.kv_slots[token];
-  const std::int64_t at =
-      ((std::int64_t{slot / kKvBlock} * p.n_kv_heads + kv_head) * kKvBlock + slot % kKvBlock) * p.head_dim;
-  const float* v = p.v + (std::int64_t{token} * p.n_kv_heads + kv_head) * p.head_dim;
-  for (int d = static_cast<int>(threadIdx.x); d < p.head_dim; d += kThreads) {
-    put(p, p.k_cache, at + d, x[d]);
+  const float* v = p.v + std::int64_t{token} * p.n_kv_heads * p.head_dim;
+  for (int i = begin * p.head_dim + static_cast<int>(threadIdx.x); i < end * p.head_dim; i += kThreads) {
+    const std::int64_t row =
+        (std::int64_t{slot / kKvBlock} * p.n_kv_heads + i / p.head_dim) * kKvBlock + slot % kKvBlock;
+    put(p, p.k_cache, row * p.head_dim + i % p.head_dim, k[i]);
     if (p.v != p.k) {
-      put(p, p.v_cache, at + d, v[d]);
+      put(p, p.v_cache, row * p.head_dim + i % p.head_dim, v[i]);
     }
   }
 }
@@ -82,7 +87,9 @@ Status angles(const AnglesArgs& args, Stream stream) {
 }
 
 Status rope_store(const RopeStoreArgs& args, Stream stream) {
-  const dim3 grid(static_cast<unsigned int>(args.n_heads + args.n_kv_heads), static_cast<unsigned int>(args.n_tokens));
+  constexpr int kFewTokens = 64;
+  const dim3 grid(static_cast<unsigned int>(args.n_tokens),
+                  static_cast<unsigned int>(args.n_tokens <= kFewTokens ? args.n_kv_heads : 1));
   return launch("rope_store", rope_and_store, {grid, kThreads}, stream, args);
 }
 

@@ -9,6 +9,95 @@
 namespace llorch::cuda {
 namespace {
 
+/// Sums in float of a few values a thread, by a tree of fixed shape; the same in each thread.
+template <int n_warps>
+__device__ inline float block_sum_float(float value) {
+  __shared__ float warps[n_warps];
+  for (int step = kWarp / 2; step > 0; step /= 2) {
+    value += __shfl_xor_sync(kAllLanes, value, step);
+  }
+  __syncthreads();
+  if (threadIdx.x % kWarp == 0) {
+    warps[threadIdx.x / kWarp] = value;
+  }
+  __syncthreads();
+  value = threadIdx.x % kWarp < n_warps ? warps[threadIdx.x % kWarp] : 0.0F;
+  for (int step = kWarp / 2; step > 0; step /= 2) {
+    value += __shfl_xor_sync(kAllLanes, value, step);
+  }
+  return value;
+}
+
+constexpr int kVectors = 2;  // of 4 channels, that a thread keeps
+
+/// A whole row of a multiple of 4 channels, up to 4 kVectors a thread, in registers.
+template <int n_threads>
+__global__ __launch_bounds__(n_threads) void norm_whole(NormArgs p) {
+  extern __shared__ float packed_row[];
+  wait_for_inputs();
+  constexpr int kWarps = n_threads / kWarp;
+  const auto token = static_cast<int>(blockIdx.x);
+  const auto* in = reinterpret_cast<const float4*>(p.in + std::int64_t{token} * p.row);
+  auto* out = reinterpret_cast<float4*>(p.out + std::int64_t{token} * p.row);
+  const auto* weight = reinterpret_cast<const float4*>(p.weight);
+  const auto* bias = reinterpret_cast<const float4*>(p.bias);
+  const int n = p.n / 4;
+  float x[kVectors][4] = {};
+  float sum = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int i = v * n_threads + static_cast<int>(threadIdx.x);
+    if (i < n) {
+      const float4 value = in[i];
+      x[v][0] = value.x;
+      x[v][1] = value.y;
+      x[v][2] = value.z;
+      x[v][3] = value.w;
+      sum += (value.x + value.y) + (value.z + value.w);
+    }
+  }
+  const float mean = p.kind == NormKind::layer ? block_sum_float<kWarps>(sum) / static_cast<float>(p.n) : 0.0F;
+  float squares = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      x[v][e] = v * n_threads + static_cast<int>(threadIdx.x) < n ? __fsub_rn(x[v][e], mean) : 0.0F;
+      squares += x[v][e] * x[v][e];
+    }
+  }
+  const float scale = 1.0F / sqrtf(block_sum_float<kWarps>(squares) / static_cast<float>(p.n) + p.eps);
+  float largest = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int i = v * n_threads + static_cast<int>(threadIdx.x);
+    if (i < n) {
+      const float4 w = weight != nullptr ? weight[i] : make_float4(1, 1, 1, 1);
+      const float4 b = bias != nullptr ? bias[i] : make_float4(0, 0, 0, 0);
+      const float4 y = make_float4(__fadd_rn(__fmul_rn(__fmul_rn(x[v][0], scale), w.x), b.x),
+                                   __fadd_rn(__fmul_rn(__fmul_rn(x[v][1], scale), w.y), b.y),
+                                   __fadd_rn(__fmul_rn(__fmul_rn(x[v][2], scale), w.z), b.z),
+                                   __fadd_rn(__fmul_rn(__fmul_rn(x[v][3], scale), w.w), b.w));
+      out[i] = y;
+      if (p.packed.form != XForm::f32) {
+        reinterpret_cast<float4*>(packed_row)[i] = y;
+        largest = fmaxf(largest, fmaxf(fmaxf(fabsf(y.x), fabsf(y.y)), fmaxf(fabsf(y.z), fabsf(y.w))));
+      }
+    }
+  }
+  if (p.packed.form != XForm::f32) {
+    float x_scale = 1.0F;
+    if (p.packed.form == XForm::f16) {
+      x_scale = f16_scale(block_max<kWarps>(largest));
+      if (threadIdx.x == 0) {
+        p.packed.scales[token] = x_scale;
+      }
+    }
+    __syncthreads();
+    pack_values(packed_row, 0, p.n, p.n, p.packed, token, n_threads, x_scale);
+  }
+}
+
 /// One group of one token a block. With p.packed the row is kept in shared memory to be packed.
 template <int n_threads>
 __global__ __launch_bounds__(n_threads) void norm_rows(NormArgs p) {
@@ -88,7 +177,7 @@ __global__ __launch_bounds__(kThreads) void gate_values(GateArgs p) {
   }
 }
 
-constexpr int kGateChunk = 1024;
+constexpr int kGateChunk = 512;
 
 /// A block a row and kGateChunk values, which are packed and stored nowhere else.
 __global__ __launch_bounds__(kThreads) void gate_packed(GateArgs p) {
@@ -127,6 +216,19 @@ bool gate_can_pack(XForm form) {
 Status norm(const NormArgs& args, Stream stream) {
   const auto blocks = static_cast<unsigned int>(std::int64_t{args.n_tokens} * args.groups);
   const std::size_t shared = args.packed.form == XForm::f32 ? 0 : static_cast<std::size_t>(args.n) * sizeof(float);
+  const auto aligned = [](const float* at) { return reinterpret_cast<std::uintptr_t>(at) % 16 == 0; };
+  if (args.groups == 1 && args.n % 4 == 0 && args.row % 4 == 0 && aligned(args.weight) && aligned(args.bias)) {
+    constexpr int kEach = 4 * kVectors;
+    if (args.n <= 128 * kEach) {
+      return launch("norm_whole", norm_whole<128>, {dim3(blocks), 128, shared}, stream, args);
+    }
+    if (args.n <= 512 * kEach) {
+      return launch("norm_whole", norm_whole<512>, {dim3(blocks), 512, shared}, stream, args);
+    }
+    if (args.n <= 1024 * kEach) {
+      return launch("norm_whole", norm_whole<1024>, {dim3(blocks), 1024, shared}, stream, args);
+    }
+  }
   if (args.n <= 256) {
     return launch("norm", norm_rows<kWarp>, {dim3(blocks), kWarp, shared}, stream, args);
   }

@@ -113,6 +113,12 @@ struct HalfScales {
   }
   __device__ float scale(int g, int /*half*/, int r) const { return half_at(words[r], g) * (1.0F / (1 << kShift)); }
   __device__ float min(int /*g*/, int /*r*/) const { return 0; }
+  /// Of group 4 * upper + q, q in 0..3 known when it runs.
+  __device__ float scale_at(int upper, int q, int /*half*/, int r) const {
+    const std::uint32_t low = upper == 0 ? words[r].x : words[r].z;
+    const std::uint32_t high = upper == 0 ? words[r].y : words[r].w;
+    return half_of((q < 2 ? low : high) >> (q % 2 * 16) & 0xFFFFU) * (1.0F / (1 << kShift));
+  }
 };
 
 /// One f16 scale and one f16 addend a group: [row] of 32 bytes.
@@ -131,6 +137,16 @@ struct HalfPairs {
   }
   __device__ float min(int g, int r) const {
     return -half_of(word_at(words[r][g / 4], g % 4) >> 16);
+  }
+  __device__ std::uint32_t word(int upper, int q, int r) const {
+    const uint4& w = words[r][upper];
+    return q == 0 ? w.x : q == 1 ? w.y : q == 2 ? w.z : w.w;
+  }
+  __device__ float scale_at(int upper, int q, int /*half*/, int r) const {
+    return half_of(word(upper, q, r) & 0xFFFFU);
+  }
+  __device__ float min_at(int upper, int q, int r) const {
+    return -half_of(word(upper, q, r) >> 16);
   }
 };
 
@@ -153,6 +169,12 @@ struct KScales {
   }
   __device__ float min(int g, int r) const {
     return __fmul_rn(half_of(factors[r] >> 16), static_cast<float>(byte_of(word_at(words[r], 2 + g / 4), g % 4)));
+  }
+  __device__ float scale_at(int upper, int q, int /*half*/, int r) const {
+    return __fmul_rn(half_of(factors[r] & 0xFFFFU), static_cast<float>(byte_of(word_at(words[r], upper), q)));
+  }
+  __device__ float min_at(int upper, int q, int r) const {
+    return __fmul_rn(half_of(factors[r] >> 16), static_cast<float>(byte_of(word_at(words[r], 2 + upper), q)));
   }
 };
 
@@ -281,6 +303,10 @@ struct Unit<DType::q6_k> {
       const int i = 2 * g + half;
       return __fmul_rn(factors[r], signed_byte(word_at(words[r], i / 4), i % 4)) * 0.25F;
     }
+    __device__ float scale_at(int upper, int q, int half, int r) const {
+      const std::uint32_t word = q < 2 ? word_at(words[r], 2 * upper) : word_at(words[r], 2 * upper + 1);
+      return __fmul_rn(factors[r], signed_byte(word, q % 2 * 2 + half)) * 0.25F;
+    }
     __device__ float min(int /*g*/, int /*r*/) const { return 0; }
   };
   Nibbles n;
@@ -352,6 +378,7 @@ struct Unit<DType::iq4_xs> {
     __device__ float scale(int g, int /*half*/, int r) const {
       return __fmul_rn(factors[r], signed_byte(g / 4 == 0 ? words[r].x : words[r].y, g % 4));
     }
+    __device__ float scale_at(int upper, int q, int half, int r) const { return scale(4 * upper + q, half, r); }
     __device__ float min(int /*g*/, int /*r*/) const { return 0; }
   };
   Nibbles n;
@@ -382,6 +409,7 @@ struct Unit<DType::mxfp4> {
       const std::uint32_t e = byte_of(g / 4 == 0 ? words[r].x : words[r].y, g % 4);
       return __uint_as_float(e >= 2 ? (e - 1) << 23 : 0x00200000U << e);
     }
+    __device__ float scale_at(int upper, int q, int half, int r) const { return scale(4 * upper + q, half, r); }
     __device__ float min(int /*g*/, int /*r*/) const { return 0; }
   };
   Nibbles n;
