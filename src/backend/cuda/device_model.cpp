@@ -84,7 +84,7 @@ struct PackedNeed {
   std::size_t operator()(const LinearOp& op) const { return of(op.weight, max_tokens); }
   std::size_t operator()(const LogitsOp& op) const { return of(op.weight, max_outputs); }
   std::size_t operator()(const HeadsLinearOp& op) const {
-    return of(op.weight, op.n_heads * rounded_up(max_tokens, kTokenTile));
+    return of(op.weight, op.n_heads * rounded_up(max_tokens, kXGroup));
   }
   std::size_t operator()(const ExpertsOp& op) const {
     const int rows = expert_rows(max_tokens, op.n_used, op.n_experts);

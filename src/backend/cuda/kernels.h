@@ -29,8 +29,9 @@ enum class XForm : std::uint8_t { f32, q8, bf16, f16 };
 
 /// x for the tensor cores, in tiles of 8 rows. q8 (the 8-bit rows of ref/q8.h): codes [tile, unit, 4, lane] of 16
 /// bytes, scales [tile, unit, 8 groups, 8 rows] of {scale, scale times the sum of the integers}. bf16, f16: codes
-/// [tile, step, 8, 8 rows] of 16 bytes, 8 values each; f16 rows are multiplied by scales[row], a power of two. Kernels
-/// read whole groups of kXGroup rows: memory must reach as far, its content does not matter.
+/// [block of kXGroup rows, step, 8 times 8 of K, row] of 16 bytes, 8 values each; f16 rows are multiplied by
+/// scales[row], a power of two. Kernels read whole groups of kXGroup rows: memory must reach as far, its content does
+/// not matter.
 inline constexpr int kXGroup = 128;
 
 struct PackedX {

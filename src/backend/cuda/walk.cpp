@@ -102,7 +102,8 @@ struct Walk::Runner {
   Status operator()(const HeadsLinearOp& op) const {
     const DeviceMatrix& m = w.matrix(op.weight);
     const XForm form = x_form(m.type, w.model_.activations);
-    const int tiles = (n_tokens() + kTokenTile - 1) / kTokenTile;
+    const int group = form == XForm::q8 ? kTokenTile : kXGroup;  // heads begin at whole groups of rows
+    const int tiles = (n_tokens() + group - 1) / group * group / kTokenTile;
     const float* x = w.slot(op.in.slot) + op.in.begin;
     LinearArgs args{.w = m,
                     .row_begin = op.w_begin,

@@ -26,17 +26,24 @@ inline Status launched(const char* kernel, cudaError_t code) {
                std::string("kernel ") + kernel + ": " + cudaGetErrorString(code) + " (" + cudaGetErrorName(code) + ")"};
 }
 
-/// 90 for compute capability 9.0: of the device in use.
+/// An attribute of the device in use; 0 where it cannot be told.
+inline int device_attribute(cudaDeviceAttr attribute) {
+  int device = 0;
+  int value = 0;
+  const bool known =
+      cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&value, attribute, device) == cudaSuccess;
+  return known ? value : 0;
+}
+
+/// 90 for compute capability 9.0.
 inline int compute_capability() {
-  static const int value = [] {
-    int device = 0;
-    int major = 0;
-    int minor = 0;
-    const bool known = cudaGetDevice(&device) == cudaSuccess &&
-                       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-                       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
-    return known ? major * 10 + minor : 0;
-  }();
+  static const int value =
+      device_attribute(cudaDevAttrComputeCapabilityMajor) * 10 + device_attribute(cudaDevAttrComputeCapabilityMinor);
+  return value;
+}
+
+inline int multiprocessors() {
+  static const int value = device_attribute(cudaDevAttrMultiProcessorCount);
   return value;
 }
 
@@ -44,6 +51,7 @@ struct LaunchShape {
   dim3 grid;
   int threads = 0;
   std::size_t shared_bytes = 0;
+  bool early = true;  // may begin before the kernel in front has ended
 };
 
 template <class... Parameters, class... Args>
@@ -59,7 +67,7 @@ Status launch(const char* name, void (*kernel)(Parameters...), const LaunchShape
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = native(stream);
   config.attrs = &early;
-  config.numAttrs = compute_capability() >= kHasDependentLaunch ? 1 : 0;
+  config.numAttrs = shape.early && compute_capability() >= kHasDependentLaunch ? 1 : 0;
   return launched(name, cudaLaunchKernelEx(&config, kernel, Parameters(args)...));
 }
 

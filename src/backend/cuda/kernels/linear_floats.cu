@@ -48,8 +48,9 @@ __global__ __launch_bounds__(kDecodeThreads) void decode(const __grid_constant__
   const int n = max(0, min(begin + per_segment, n_k32) - begin);  // of this warp
   uint4* ring = shared + segment * R::kStages * R::kVectors;
   const auto* a = static_cast<const uint4*>(p.w.codes) + begin * 4 * kFloatRows + lane / kTileRows * kFloatRows;
-  const auto* b = static_cast<const uint4*>(p.packed.codes) +
-                  std::int64_t{x_batch + first_x / kTokenTile} * n_k32 * kWarp + begin * kWarp + lane;
+  const auto* b =
+      static_cast<const uint4*>(p.packed.codes) + begin * 4 * kXGroup + lane / kTokenTile * kXGroup + lane % kTokenTile;
+  const int x_tile = x_batch + first_x / kTokenTile;
   const auto copy_a = [&](int k) {
     uint4* to = ring + k % R::kStages * R::kVectors + lane;
 #pragma unroll
@@ -66,7 +67,9 @@ __global__ __launch_bounds__(kDecodeThreads) void decode(const __grid_constant__
     uint4* to = ring + k % R::kStages * R::kVectors + n_rows * 2 * kWarp + lane;
 #pragma unroll
     for (int t = 0; t < n_x_tiles; ++t) {
-      copy_async(to + t * kWarp, b + (std::int64_t{t} * n_k32 + k) * kWarp);
+      constexpr int kTiles = kXGroup / kTokenTile;
+      const int at = x_tile + t;
+      copy_async(to + t * kWarp, b + (std::int64_t{at / kTiles} * n_k32 + k) * 4 * kXGroup + at % kTiles * kTokenTile);
     }
   };
   for (int k = 0; k < min(R::kStages - 1, n); ++k) {

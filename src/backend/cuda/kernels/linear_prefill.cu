@@ -1,10 +1,8 @@
 // Products of F16 and BF16 weights with many tokens: a block 128 rows and 128 tokens, both operands in shared memory.
 // linear_floats.cu tells the order of the sums.
 //
-// On compute capability 9.0 two warpgroups have 64 rows each and multiply by warpgroup products, while a thread keeps
-// bulk copies on their way; four blocks are a cluster of 256 rows and 256 tokens, where each copies half of its
-// operands and the neighbour that needs the same half gets it too: the L2 cache could not feed them alone. Elsewhere a
-// warp has 64 rows and 64 tokens and the products of linear_floats.cu.
+// On compute capability 9.0 two warpgroups have 64 rows each and multiply by warpgroup products. Elsewhere a warp has
+// 64 rows and 64 tokens and the products of linear_floats.cu; both sum alike.
 #include "backend/cuda/kernels/launch.h"
 #include "backend/cuda/kernels/linear_floats.cuh"
 
@@ -15,8 +13,7 @@ constexpr int kBlockTiles = 8;                        // tiles of 16 rows
 constexpr int kBlockXTiles = 16;                      // tiles of 8 tokens
 constexpr int kHalfVectors = kStep / 8 * kFloatRows;  // 16 bytes each: a step of 64 rows, or of 64 tokens
 constexpr int kAVectors = 2 * kHalfVectors;
-constexpr int kStageVectors = 2 * kAVectors;  // a stage: A [2, 8 of K, 64 rows], B [16 x tiles, 8 of K, 8 rows]
-constexpr int kXTileVectors = kStep / 8 * kTokenTile;
+constexpr int kStageVectors = 2 * kAVectors;  // a stage: A [2, 8 of K, 64 rows], B [8 of K, 128 tokens]
 
 /// Where a block's product lies. Parts of the block outside of the matrix or of x take the last rows that exist.
 struct BlockPlace {
@@ -26,22 +23,24 @@ struct BlockPlace {
         first_block(product.row / kFloatRows + block * 2),
         last_block((product.row + p.n_rows - 1) / kFloatRows),
         x_batch(static_cast<int>(blockIdx.z * p.x_step)),
-        last_x_tile((p.x.n - 1) / kTokenTile) {}
-  /// Half `half` of A, or x tile `t` of B, at step 0.
+        last_x_block((p.x.n - 1) / kXGroup) {}
+  /// At step 0 half `half` of A, of the rows, or of B, of K.
   __device__ const uint4* a(const LinearArgs& p, int half) const {
     return static_cast<const uint4*>(p.w.codes) +
            std::int64_t{min(first_block + half, last_block)} * p.w.n_steps * kHalfVectors;
   }
-  __device__ const uint4* b(const LinearArgs& p, int t) const {
+  __device__ const uint4* b(const LinearArgs& p, int half) const {
+    const int block = min(first_x / kXGroup, last_x_block);
     return static_cast<const uint4*>(p.packed.codes) +
-           (x_batch + std::int64_t{min(first_x / kTokenTile + t, last_x_tile)}) * p.w.n_steps * kXTileVectors;
+           std::int64_t{x_batch / (kXGroup / kTokenTile) + block} * p.w.n_steps * 2 * kHalfVectors +
+           half * kHalfVectors;
   }
   int first_x;
   Product product;
   int first_block;  // of kFloatRows rows
   int last_block;
   int x_batch;
-  int last_x_tile;
+  int last_x_block;
 };
 
 constexpr int kWarpThreads = 128;
@@ -66,7 +65,7 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
     uint4* stage = shared + step % 2 * kStageVectors;
     for (int i = static_cast<int>(threadIdx.x); i < kAVectors; i += kWarpThreads) {
       copy_async(stage + i, place.a(p, i / kHalfVectors) + step * kHalfVectors + i % kHalfVectors);
-      copy_async(stage + kAVectors + i, place.b(p, i / kXTileVectors) + step * kXTileVectors + i % kXTileVectors);
+      copy_async(stage + kAVectors + i, place.b(p, i / kHalfVectors) + step * 2 * kHalfVectors + i % kHalfVectors);
     }
     commit_copies();
   };
@@ -92,12 +91,14 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
     }
     const uint4* stage = shared + step % 2 * kStageVectors;
     const uint4* a_rows = stage + warp / 2 * kHalfVectors + lane / kTileRows * kFloatRows + lane % kTileRows;
+    const uint4* x_rows =
+        stage + kAVectors + warp % 2 * (kXGroup / 2) + lane / kTokenTile * kXGroup + lane % kTokenTile;
 #pragma unroll
     for (int k32 = 0; k32 < 2; ++k32) {
       std::uint32_t x[8][4];
 #pragma unroll
       for (int t = 0; t < 8; ++t) {
-        load_matrices(x[t], stage + kAVectors + ((warp % 2 * 8 + t) * 2 + k32) * kWarp + lane);
+        load_matrices(x[t], x_rows + k32 * 4 * kXGroup + t * kTokenTile);
       }
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
@@ -126,57 +127,11 @@ __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_const
   }
 }
 
-constexpr int kGroups2 = 2;  // warpgroups that multiply
-constexpr int kGroupThreads = 128;
-constexpr int kCopyThreads = 32;  // of which one keeps copies on their way
-constexpr int kStages = 6;
-constexpr int kCluster = 2;  // blocks of a cluster in each direction
-constexpr std::size_t kGroupBytes = std::size_t{kStages} * kStageVectors * 16 + 1024;
+constexpr int kGroupThreads = 256;  // two warpgroups
+constexpr int kStages = 4;
+constexpr std::size_t kGroupBytes = std::size_t{kStages} * kStageVectors * 16;
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-/// A barrier in shared memory that counts arrivals, and bytes of copies.
-__device__ inline void init_barrier(std::uint64_t* barrier, int arrivals) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)), "r"(arrivals) : "memory");
-}
-__device__ inline void expect_bytes(std::uint64_t* barrier, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(bytes)
-               : "memory");
-}
-/// Waits for the end of phase `phase` (0, 1, 0, ...).
-__device__ inline void wait_barrier(std::uint64_t* barrier, int phase) {
-  asm volatile(
-      "{\n"
-      ".reg .pred done;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
-      "@!done bra again;\n"
-      "}\n" ::"r"(shared_address(barrier)),
-      "r"(phase)
-      : "memory");
-}
-/// Arrives at the same barrier of block `rank` of the cluster.
-__device__ inline void arrive_at(std::uint64_t* barrier, int rank) {
-  asm volatile(
-      "{\n"
-      ".reg .b32 there;\n"
-      "mapa.shared::cluster.u32 there, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
-      "}\n" ::"r"(shared_address(barrier)),
-      "r"(rank)
-      : "memory");
-}
-/// Copies to the same place of every block in `mask`, and counts the bytes at the barrier of each.
-__device__ inline void copy_to_blocks(uint4* to, const uint4* from, int bytes, std::uint64_t* barrier, int mask) {
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, [%3], "
-      "%4;" ::"r"(shared_address(to)),
-      "l"(from), "r"(bytes), "r"(shared_address(barrier)), "h"(static_cast<std::uint16_t>(mask))
-      : "memory");
-}
-__device__ inline void sync_cluster() {
-  asm volatile("barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
-}
-
 /// Shared memory as an operand: 8 rows of 16 bytes in a row are a matrix; the next of K and the next 8 rows lie the
 /// given bytes on.
 __device__ inline std::uint64_t describe(const uint4* at, int next_k, int next_rows) {
@@ -244,45 +199,52 @@ __device__ inline void fence_registers(float (&d)[16][4]) {
   }
 }
 
-/// The stages of a block, and its place in the cluster: rank = x + kCluster * y.
-struct Stages {
-  uint4* memory;
-  std::uint64_t* full;   // [kStages] its own thread arrives, with the bytes of a stage
-  std::uint64_t* empty;  // [kStages] the warpgroups of all blocks that it copies to arrive
-  int rank;
-  __device__ int x_neighbour() const { return rank ^ 1; }
-  __device__ int y_neighbour() const { return rank ^ kCluster; }
-  __device__ uint4* stage(int step) const { return memory + step % kStages * kStageVectors; }
-};
-
-/// One thread: half of A goes to the neighbour with other tokens too, half of B to the one with other rows.
-__device__ inline void copy_stages(const LinearArgs& p, const BlockPlace& place, const Stages& s) {
-  const int a_half = s.rank % kCluster;
-  const int b_half = s.rank / kCluster;
-  const uint4* a = place.a(p, a_half);
-  for (int step = 0; step < p.w.n_steps; ++step) {
-    const int slot = step % kStages;
-    if (step >= kStages) {
-      wait_barrier(s.empty + slot, (step / kStages - 1) % 2);
+/// Copies of a block's stages: each thread the same places of every stage.
+struct Copier {
+  __device__ Copier(const LinearArgs& p, const BlockPlace& place)
+      : a0(place.a(p, 0) + threadIdx.x), a1(place.a(p, 1) + threadIdx.x), b(place.b(p, 0) + threadIdx.x) {}
+  __device__ void copy(uint4* stage, int step) const {
+    uint4* to = stage + threadIdx.x;
+#pragma unroll
+    for (int i = 0; i < kHalfVectors; i += kGroupThreads) {
+      copy_async(to + i, a0 + step * kHalfVectors + i);
+      copy_async(to + kHalfVectors + i, a1 + step * kHalfVectors + i);
     }
-    expect_bytes(s.full + slot, kStageVectors * 16);
-    uint4* stage = s.stage(step);
-    copy_to_blocks(stage + a_half * kHalfVectors, a + std::int64_t{step} * kHalfVectors, kHalfVectors * 16,
-                   s.full + slot, 1 << s.rank | 1 << s.x_neighbour());
-    for (int t = b_half * (kBlockXTiles / 2); t < (b_half + 1) * (kBlockXTiles / 2); ++t) {
-      copy_to_blocks(stage + kAVectors + t * kXTileVectors, place.b(p, t) + std::int64_t{step} * kXTileVectors,
-                     kXTileVectors * 16, s.full + slot, 1 << s.rank | 1 << s.y_neighbour());
+#pragma unroll
+    for (int i = 0; i < kAVectors; i += kGroupThreads) {
+      copy_async(to + kAVectors + i, b + step * kAVectors + i);
     }
   }
-}
+  const uint4* a0;
+  const uint4* a1;
+  const uint4* b;
+};
+#endif
 
-/// A warpgroup: 64 rows and all tokens of the block.
 template <bool bf16>
-__device__ inline void multiply_stages(const LinearArgs& p, const Stages& s, int group, float (&total)[16][4]) {
+__global__ __launch_bounds__(kGroupThreads, 1) void prefill_groups(const __grid_constant__ Products all) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  extern __shared__ __align__(128) uint4 shared[];
+  wait_for_inputs();
+  int block = static_cast<int>(blockIdx.y);
+  const LinearArgs& p = find_product(all, block);
+  const BlockPlace place(p, block);
+  if (!place.product.valid || place.first_block > place.last_block) {
+    return;
+  }
+  const Copier copier(p, place);
   const int n_steps = p.w.n_steps;
   const int per_segment = segment_steps(n_steps);
-  const int thread = static_cast<int>(threadIdx.x) % kGroupThreads;
+  constexpr int kAhead = kStages - 2;  // a product may still read the stage before the last
+  for (int step = 0; step < kAhead; ++step) {
+    if (step < n_steps) {
+      copier.copy(shared + step * kStageVectors, step);
+    }
+    commit_copies();
+  }
+  const int group = static_cast<int>(threadIdx.x) / (kGroupThreads / 2);
   float acc[16][4] = {};
+  float total[16][4] = {};
   const auto add_segment = [&] {
     asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
     fence_registers(acc);
@@ -291,82 +253,38 @@ __device__ inline void multiply_stages(const LinearArgs& p, const Stages& s, int
       total[i / 4][i % 4] = __fadd_rn(total[i / 4][i % 4], acc[i / 4][i % 4]);
     }
   };
-  /// The stage of `step` has been read: by this block's copier and by the two that copy here.
-  const auto give_back = [&](int step) {
-    if (thread < 3) {
-      arrive_at(s.empty + step % kStages, thread == 0 ? s.rank : thread == 1 ? s.x_neighbour() : s.y_neighbour());
-    }
-  };
   for (int step = 0; step < n_steps; ++step) {
+    wait_copies<kAhead - 1>();
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    __syncthreads();
     const int add = step % per_segment;  // 0: the sum begins anew
     if (add == 0 && step > 0) {
       add_segment();
     }
-    wait_barrier(s.full + step % kStages, step / kStages % 2);
     fence_registers(acc);
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-    const uint4* stage = s.stage(step);
+    const uint4* stage = shared + step % kStages * kStageVectors;
 #pragma unroll
     for (int k16 = 0; k16 < 4; ++k16) {
       multiply_group<bf16>(acc, describe(stage + group * kHalfVectors + k16 * 2 * kFloatRows, kFloatRows * 16, 128),
-                           describe(stage + kAVectors + k16 * 2 * kTokenTile, 128, kXTileVectors * 16),
-                           k16 == 0 ? add : 1);
+                           describe(stage + kAVectors + k16 * 2 * kXGroup, kXGroup * 16, 128), k16 == 0 ? add : 1);
     }
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
     asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
-    if (step > 0) {
-      give_back(step - 1);
+    if (step + kAhead < n_steps) {
+      copier.copy(shared + (step + kAhead) % kStages * kStageVectors, step + kAhead);
     }
+    commit_copies();
   }
   add_segment();
-}
-#endif
-
-template <bool bf16>
-__global__ __launch_bounds__(kGroups2* kGroupThreads + kCopyThreads, 1)
-    __cluster_dims__(kCluster, kCluster, 1) void prefill_groups(const __grid_constant__ Products all) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  extern __shared__ __align__(128) uint4 shared[];
-  wait_for_inputs();
-  Stages s{};
-  s.memory = shared;
-  s.full = reinterpret_cast<std::uint64_t*>(shared + kStages * kStageVectors);
-  s.empty = s.full + kStages;
-  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(s.rank));
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < kStages; ++i) {
-      init_barrier(s.full + i, 1);
-      init_barrier(s.empty + i, 3 * kGroups2);
-    }
-    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-  }
-  sync_cluster();
-  int block = static_cast<int>(blockIdx.y);
-  const bool is_filler = block >= all.end[all.n - 1];  // a cluster is whole
-  block = min(block, all.end[all.n - 1] - 1);
-  const LinearArgs& p = find_product(all, block);
-  const BlockPlace place(p, block);
-  const int group = static_cast<int>(threadIdx.x) / kGroupThreads;
-  if (group == kGroups2) {
-    if (threadIdx.x % kCopyThreads == 0) {
-      copy_stages(p, place, s);
-    }
-    __syncwarp();
-  } else {
-    float total[16][4] = {};
-    multiply_stages<bf16>(p, s, group, total);
-    const int lane = static_cast<int>(threadIdx.x) % kWarp;
-    const int warp = static_cast<int>(threadIdx.x) % kGroupThreads / kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int warp = static_cast<int>(threadIdx.x) % (kGroupThreads / 2) / kWarp;
 #pragma unroll
-    for (int i = 0; i < 64; ++i) {
-      const int column = place.first_x + i / 4 * kTokenTile + lane % 4 * 2 + i % 2;
-      const int row = (place.first_block + group) * kFloatRows + warp * kTileRows + lane / 4 + i % 4 / 2 * 8;
-      if (!is_filler) {
-        store_output(p, place.product, column, row, unscaled<bf16>(p, column, place.x_batch, total[i / 4][i % 4]));
-      }
-    }
+  for (int i = 0; i < 64; ++i) {
+    const int column = place.first_x + i / 4 * kTokenTile + lane % 4 * 2 + i % 2;
+    const int row = (place.first_block + group) * kFloatRows + warp * kTileRows + lane / 4 + i % 4 / 2 * 8;
+    store_output(p, place.product, column, row, unscaled<bf16>(p, column, place.x_batch, total[i / 4][i % 4]));
   }
-  sync_cluster();  // nobody leaves while a neighbour may copy to it
 #endif
 }
 
@@ -382,15 +300,12 @@ bool has_groups() {
 template <bool bf16>
 Status prefill_of(std::span<const LinearArgs> args, unsigned int batch, Stream stream) {
   const Products products = in_blocks(args, kBlockTiles * kTileRows, kFloatRows);
-  dim3 grid(blocks_for(args.front().x.n, kBlockXTiles * kTokenTile),
-            static_cast<unsigned int>(products.end[products.n - 1]), batch);
-  if (has_groups() && args.front().experts == nullptr) {
+  const dim3 grid(blocks_for(args.front().x.n, kBlockXTiles * kTokenTile),
+                  static_cast<unsigned int>(products.end[products.n - 1]), batch);
+  if (has_groups()) {
     static const Status allowed = allow_shared("linear prefill", prefill_groups<bf16>, kGroupBytes);
     LL_TRY(allowed);
-    grid.x = (grid.x + kCluster - 1) / kCluster * kCluster;
-    grid.y = (grid.y + kCluster - 1) / kCluster * kCluster;
-    return launch("linear prefill", prefill_groups<bf16>, {grid, kGroups2 * kGroupThreads + kCopyThreads, kGroupBytes},
-                  stream, products);
+    return launch("linear prefill", prefill_groups<bf16>, {grid, kGroupThreads, kGroupBytes}, stream, products);
   }
   static const Status allowed = allow_shared("linear prefill", prefill_warps<bf16>, kWarpBytes);
   LL_TRY(allowed);

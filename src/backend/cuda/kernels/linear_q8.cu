@@ -7,6 +7,8 @@
 //
 // decode: a block a tile of 16 rows, a warp a segment; a few tokens, or one. prefill: a warp 16 rows and 64 tokens,
 // segment after segment.
+#include <algorithm>
+
 #include "backend/cuda/kernels/launch.h"
 #include "backend/cuda/kernels/linear.cuh"
 
@@ -126,89 +128,115 @@ __device__ inline void multiply_unit(float (&acc)[n_rows][n_x_tiles][4], const U
   }
 }
 
+/// One unit of two rows with one token: x of the lane's own group, x0 and x4 {scale, scaled sum} of groups `quarter`
+/// and `quarter` + 4.
+template <DType type>
+__device__ inline void add_unit(float (&acc)[2], const Unit<type>& w, const uint2& x, const float2& x0,
+                                const float2& x4, int own, int quarter) {
+  int c[4] = {};
+  int high[4] = {};
+#pragma unroll
+  for (int g = 0; g < kGroups; ++g) {
+    std::uint32_t a[4];
+    w.codes(g, a);
+    const std::uint32_t b0 = g == own ? x.x : 0U;
+    const std::uint32_t b1 = g == own ? x.y : 0U;
+    if constexpr (Unit<type>::kHalves) {
+      mma_q8_half(c, a[0], a[1], b0);
+      mma_q8_half(high, a[2], a[3], b1);
+    } else {
+      mma_q8(c, a, b0, b1);
+    }
+  }
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    float u = __fmul_rn(__fmul_rn(w.s.scale_at(0, quarter, 0, r), x0.x), __int2float_rn(c[2 * r]));
+    if constexpr (Unit<type>::kHalves) {
+      u = __fmaf_rn(__fmul_rn(w.s.scale_at(0, quarter, 1, r), x0.x), __int2float_rn(high[2 * r]), u);
+    }
+    if constexpr (Unit<type>::kMin) {
+      u = __fmaf_rn(-w.s.min_at(0, quarter, r), x0.y, u);
+    }
+    u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 0, r), x4.x), __int2float_rn(c[2 * r + 1]), u);
+    if constexpr (Unit<type>::kHalves) {
+      u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 1, r), x4.x), __int2float_rn(high[2 * r + 1]), u);
+    }
+    if constexpr (Unit<type>::kMin) {
+      u = __fmaf_rn(-w.s.min_at(1, quarter, r), x4.y, u);
+    }
+    u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 1));
+    u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 2));
+    acc[r] = __fadd_rn(acc[r], u);
+  }
+}
+
+/// Where a block of decode_one works: a tile of rows of one of the products.
+struct TilePlace {
+  __device__ TilePlace(const Products& all, int block)
+      : p(&find_product(all, block)),
+        product(*p, 0, static_cast<int>(blockIdx.z)),
+        tile(product.row / kTileRows + block) {}
+  const LinearArgs* p;
+  Product product;
+  int tile;
+};
+
 /// One token: column n of the tensor core is group n / 2 + 4 (n % 2) of a unit, so that a lane's sums are those of
-/// groups l % 4 and l % 4 + 4 of its two rows.
+/// groups l % 4 and l % 4 + 4 of its two rows. A block goes from tile to tile, with the next weights on their way.
 template <DType type>
 __global__ __launch_bounds__(kSegments* kWarp, 2) void decode_one(const __grid_constant__ Products all) {
-  __shared__ float sums[kSegments][kTileRows];
+  __shared__ float sums[2][kSegments][kTileRows];
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int quarter = lane % 4;
   const int segment = static_cast<int>(threadIdx.x) / kWarp;
-  int block = static_cast<int>(blockIdx.x);
-  const LinearArgs& p = find_product(all, block);
-  const Product product(p, 0, static_cast<int>(blockIdx.z));
-  const int tile = product.row / kTileRows + block;
-  if (tile * kTileRows >= product.row + p.n_rows) {
-    return;
-  }
-  const int per_segment = segment_units(p.w.n_steps);
+  const int n_blocks = all.end[all.n - 1];
+  const PackedX& packed = all.p[0].packed;  // all products have the same x
+  const int n_units = all.p[0].w.n_steps;
+  const int per_segment = segment_units(n_units);
   const int begin = segment * per_segment;
-  const int end = min(begin + per_segment, p.w.n_steps);
+  const int end = min(begin + per_segment, n_units);
   Unit<type> next;
+  const auto load = [&](const TilePlace& place, int unit) {
+    next.load(place.p->w,
+              {place.p->w, min(place.tile, ((place.p->w.rows + kTileRows - 1) / kTileRows) - 1), unit, lane});
+  };
   if (begin < end) {
-    next.load(p.w, {p.w, tile, begin, lane});  // weights do not wait for the kernel in front
+    load(TilePlace(all, static_cast<int>(blockIdx.x)), begin);  // weights do not wait for the kernel in front
   }
   wait_for_inputs();
-  const std::int64_t x_unit = static_cast<std::int64_t>(blockIdx.z * p.x_step) * p.packed.n_steps;
+  const std::int64_t x_unit = static_cast<std::int64_t>(blockIdx.z * all.p[0].x_step) * packed.n_steps;
   const int own = lane / 4 / 2 + lane / 4 % 2 * 4;  // the group whose x this lane hands to the tensor core
-  const auto* codes = static_cast<const uint2*>(p.packed.codes) + (own / 2 * kWarp + quarter) * 2 + own % 2;
-  const auto* scales = reinterpret_cast<const float2*>(p.packed.scales) + quarter * kTokenTile;
-  float acc[2] = {};
-  for (int unit = begin; unit < end; ++unit) {
-    const Unit<type> w = next;
-    if (unit + 1 < end) {
-      next.load(p.w, {p.w, tile, unit + 1, lane});
+  const auto* codes = static_cast<const uint2*>(packed.codes) + (own / 2 * kWarp + quarter) * 2 + own % 2;
+  const auto* scales = reinterpret_cast<const float2*>(packed.scales) + quarter * kTokenTile;
+  int turn = 0;
+  for (int block = static_cast<int>(blockIdx.x); block < n_blocks; block += static_cast<int>(gridDim.x)) {
+    const TilePlace place(all, block);
+    float acc[2] = {};
+    for (int unit = begin; unit < end; ++unit) {
+      const Unit<type> w = next;
+      if (unit + 1 < end) {
+        load(place, unit + 1);
+      } else if (block + static_cast<int>(gridDim.x) < n_blocks) {
+        load(TilePlace(all, block + static_cast<int>(gridDim.x)), begin);
+      }
+      const uint2 x = __ldg(codes + (x_unit + unit) * 4 * kWarp * 2);
+      const float2 x0 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile);
+      const float2 x4 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile + 4 * kTokenTile);
+      add_unit(acc, w, x, x0, x4, own, quarter);
     }
-    const uint2 x = __ldg(codes + (x_unit + unit) * 4 * kWarp * 2);
-    const float2 x0 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile);
-    const float2 x4 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile + 4 * kTokenTile);
-    int c[4] = {};
-    int high[4] = {};
-#pragma unroll
-    for (int g = 0; g < kGroups; ++g) {
-      std::uint32_t a[4];
-      w.codes(g, a);
-      const std::uint32_t b0 = g == own ? x.x : 0U;
-      const std::uint32_t b1 = g == own ? x.y : 0U;
-      if constexpr (Unit<type>::kHalves) {
-        mma_q8_half(c, a[0], a[1], b0);
-        mma_q8_half(high, a[2], a[3], b1);
-      } else {
-        mma_q8(c, a, b0, b1);
-      }
+    if (quarter == 0) {
+      sums[turn][segment][lane / 4] = acc[0];
+      sums[turn][segment][lane / 4 + 8] = acc[1];
     }
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      float u = __fmul_rn(__fmul_rn(w.s.scale_at(0, quarter, 0, r), x0.x), __int2float_rn(c[2 * r]));
-      if constexpr (Unit<type>::kHalves) {
-        u = __fmaf_rn(__fmul_rn(w.s.scale_at(0, quarter, 1, r), x0.x), __int2float_rn(high[2 * r]), u);
+    __syncthreads();
+    if (threadIdx.x < kTileRows) {
+      float sum = 0;
+      for (int s = 0; s < kSegments && s * per_segment < n_units; ++s) {
+        sum = __fadd_rn(sum, sums[turn][s][threadIdx.x]);
       }
-      if constexpr (Unit<type>::kMin) {
-        u = __fmaf_rn(-w.s.min_at(0, quarter, r), x0.y, u);
-      }
-      u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 0, r), x4.x), __int2float_rn(c[2 * r + 1]), u);
-      if constexpr (Unit<type>::kHalves) {
-        u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 1, r), x4.x), __int2float_rn(high[2 * r + 1]), u);
-      }
-      if constexpr (Unit<type>::kMin) {
-        u = __fmaf_rn(-w.s.min_at(1, quarter, r), x4.y, u);
-      }
-      u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 1));
-      u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 2));
-      acc[r] = __fadd_rn(acc[r], u);
+      store_output(*place.p, place.product, 0, place.tile * kTileRows + static_cast<int>(threadIdx.x), sum);
     }
-  }
-  if (quarter == 0) {
-    sums[segment][lane / 4] = acc[0];
-    sums[segment][lane / 4 + 8] = acc[1];
-  }
-  __syncthreads();
-  if (threadIdx.x < kTileRows) {
-    float sum = 0;
-    for (int s = 0; s < kSegments && s * per_segment < p.w.n_steps; ++s) {
-      sum = __fadd_rn(sum, sums[s][threadIdx.x]);
-    }
-    store_output(p, product, 0, tile * kTileRows + static_cast<int>(threadIdx.x), sum);
+    turn ^= 1;
   }
 }
 
@@ -284,14 +312,14 @@ __global__ __launch_bounds__(kSegments* kWarp,
   }
 }
 
-constexpr int kXTiles = 8;  // of a warp
-constexpr int kWarpsOfRows = 4;
+constexpr int kXTiles = 4;  // of a warp
+constexpr int kWarpsOfRows = 2;
 constexpr int kWarpsOfX = 2;
 constexpr int kBlockX = kXTiles * kWarpsOfX;
 constexpr int kPrefillThreads = kWarpsOfRows * kWarpsOfX * kWarp;
 
 template <DType type>
-__global__ __launch_bounds__(kPrefillThreads, 1) void prefill(const __grid_constant__ Products all) {
+__global__ __launch_bounds__(kPrefillThreads, 3) void prefill(const __grid_constant__ Products all) {
   wait_for_inputs();
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -354,7 +382,11 @@ Status linear_of(std::span<const LinearArgs> args, Stream stream) {
     return launch("linear_q8 decode", kernel, {grid, kSegments * kWarp}, stream, products);
   };
   if (rows == 1 && first.experts == nullptr) {
-    return run(decode_one<type>, 1, 1);
+    const Products products = in_blocks(args, kTileRows);
+    constexpr int kBlocksEach = 2;  // of a multiprocessor
+    const int blocks = std::min(products.end[products.n - 1], kBlocksEach * multiprocessors());
+    return launch("linear_q8 one", decode_one<type>,
+                  {dim3(static_cast<unsigned int>(blocks), 1, batch), kSegments * kWarp}, stream, products);
   }
   const int x_tiles = (rows + kTokenTile - 1) / kTokenTile;
   return x_tiles == 1   ? run(decode<type, 1, 1>, 1, 1)

@@ -92,7 +92,7 @@ __device__ inline void pack_values(const float* x, int begin, int end, int cols,
     return;
   }
   const int stop = (end < cols ? end : to.n_steps * kStep) / 8;
-  const std::int64_t tile = std::int64_t{i / kTokenTile} * to.n_steps * (kStep / 8);
+  const std::int64_t block = std::int64_t{i / kXGroup} * to.n_steps * (kStep / 8);
   for (int k8 = begin / 8 + thread; k8 < stop; k8 += n_threads) {
     std::uint32_t words[4];
 #pragma unroll
@@ -102,7 +102,7 @@ __device__ inline void pack_values(const float* x, int begin, int end, int cols,
       const float b = x != nullptr && k + 1 < end ? x[k + 1 - begin] * scale : 0.0F;
       words[w] = round_2(to.form, a, b);
     }
-    static_cast<uint4*>(to.codes)[(tile + k8) * kTokenTile + i % kTokenTile] =
+    static_cast<uint4*>(to.codes)[(block + k8) * kXGroup + i % kXGroup] =
         make_uint4(words[0], words[1], words[2], words[3]);
   }
 }

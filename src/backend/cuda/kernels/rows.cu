@@ -177,18 +177,30 @@ __global__ __launch_bounds__(kThreads) void gate_values(GateArgs p) {
   }
 }
 
-constexpr int kGateChunk = 512;
+constexpr int kGateChunk = 1024;
 
 /// A block a row and kGateChunk values, which are packed and stored nowhere else.
 __global__ __launch_bounds__(kThreads) void gate_packed(GateArgs p) {
-  __shared__ float values[kGateChunk];
+  __shared__ __align__(16) float values[kGateChunk];
   wait_for_inputs();
   const auto row = static_cast<int>(blockIdx.y);
   const int begin = static_cast<int>(blockIdx.x) * kGateChunk;
   const int end = min(begin + kGateChunk, p.width);
-  for (int i = begin + static_cast<int>(threadIdx.x); i < end; i += kThreads) {
-    const std::int64_t at = std::int64_t{row} * p.width + i;
-    values[i - begin] = gated(p, p.gate[at], p.gated || p.limit > 0 ? p.up[at] : 0.0F);
+  const bool has_up = p.gated || p.limit > 0;
+  const std::int64_t first = std::int64_t{row} * p.width + begin;
+  const float* gate = p.gate + first;
+  const float* up = p.up + first;
+  if (p.width % 4 == 0) {
+    for (int i = static_cast<int>(threadIdx.x) * 4; i < end - begin; i += kThreads * 4) {
+      const float4 g = *reinterpret_cast<const float4*>(gate + i);
+      const float4 u = has_up ? *reinterpret_cast<const float4*>(up + i) : float4{};
+      *reinterpret_cast<float4*>(values + i) =
+          make_float4(gated(p, g.x, u.x), gated(p, g.y, u.y), gated(p, g.z, u.z), gated(p, g.w, u.w));
+    }
+  } else {
+    for (int i = static_cast<int>(threadIdx.x); i < end - begin; i += kThreads) {
+      values[i] = gated(p, gate[i], has_up ? up[i] : 0.0F);
+    }
   }
   __syncthreads();
   pack_values(values, begin, end, p.width, p.packed, row, kThreads);
