@@ -110,8 +110,8 @@ struct OpTable {
   void (*add)(const AddOp&, const Work&) = nullptr;
   /// True when matmul has a kernel for this format with 8-bit activations (used when Work::activations is q8).
   bool (*has_q8)(DType) = nullptr;
-  /// Bytes of a row of `cols` weights in the layout that matmul reads fastest with 8-bit activations; 0: such rows stay
-  /// as they are. May be absent.
+  /// Bytes of a row of `cols` weights in the layout that matmul reads fastest, with 8-bit activations where has_q8();
+  /// 0: such rows stay as they are. May be absent.
   std::int64_t (*packed_row_bytes)(DType, std::int64_t cols) = nullptr;
   int packed_rows = 1;  // rows lie in groups of as many
   /// Packs groups [begin, end) of w's rows into `packed`, where all its groups will lie; a last group is filled up.

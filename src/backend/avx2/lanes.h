@@ -16,8 +16,8 @@ namespace {
 using Floats = __m256;
 using Ints = __m256i;
 constexpr int kLanes = 8;
-constexpr int kTileRows = 3;  // weight rows x tokens whose sums fit in the 16 registers
-constexpr int kTileTokens = 4;
+constexpr int kFloatPanels = 2;  // panels of kLanes weight rows x tokens whose sums fit in the 16 registers
+constexpr int kFloatTokens = 6;
 
 LL_INLINE Floats zeros() {
   return _mm256_setzero_ps();

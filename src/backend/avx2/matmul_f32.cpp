@@ -1,7 +1,9 @@
-// matmul with float activations: any format, decoded into tiles; see generic/matmul_f32.inc for the order of sums.
+// matmul with float activations, for any format; see generic/matmul_f32.inc for the order of sums.
 #include <cmath>
 #include <cstddef>
 
+#include "backend/avx2/bytes.h"
+#include "backend/avx2/float_panels.h"
 #include "backend/avx2/kernels.h"
 #include "backend/avx2/lanes.h"
 

@@ -20,8 +20,8 @@ namespace {
 using Floats = __m512;
 using Ints = __m512i;
 constexpr int kLanes = 16;
-constexpr int kTileRows = 6;  // weight rows x tokens whose sums fit in the 32 registers
-constexpr int kTileTokens = 4;
+constexpr int kFloatPanels = 4;  // panels of kLanes weight rows x tokens whose sums fit in the 32 registers
+constexpr int kFloatTokens = 6;
 
 LL_INLINE Floats zeros() {
   return _mm512_setzero_ps();

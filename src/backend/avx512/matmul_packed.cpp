@@ -219,19 +219,6 @@ inline void few_rows(const std::byte* panel, const Rows8& x, int i0, Floats (&s)
   }
 }
 
-LL_INLINE void store_row(const Matmul& mm, int i, int r0, Floats s) {
-  const int n = static_cast<int>(mm.w->rows) - r0 < kPanelRows ? static_cast<int>(mm.w->rows) - r0 : kPanelRows;
-  if (mm.bias == nullptr && !mm.accumulate && mm.scale == 1.0F && mm.softcap == 0) {
-    store_first(mm.y + i * mm.y_step() + r0, s, n);
-    return;
-  }
-  alignas(64) float sums[kPanelRows];
-  store(sums, s);
-  for (int r = 0; r < n; ++r) {
-    store_output(mm, i, r0 + r, sums[r]);
-  }
-}
-
 template <class Form, int T>
 inline void few_tokens(const Matmul& mm, const std::byte* panel, const Rows8& x, int i0, int r0) {
   Floats s[T];

@@ -56,8 +56,8 @@ Status HostBackend::load(const Plan& plan, const WeightSource& source, const KvS
   model_.reset();
   auto model = std::make_unique<ModelMemory>();
   LL_TRY(make_model_memory(*model, plan, source, kv, options_.kv_type, table_, team_.size()));
-  if (options_.repack && options_.activations == Activations::q8) {
-    LL_TRY(pack_weights(*model, source, table_, team_));
+  if (options_.repack) {
+    LL_TRY(pack_weights(*model, source, table_, options_.activations, team_));
   }
   model_ = std::move(model);
   return {};

@@ -32,7 +32,8 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
 
 /// Brings the matrices that only products read into the table's layout, on all threads of the team, and gives the
 /// memory of the originals back, one by one.
-Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, ThreadTeam& team);
+Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, Activations activations,
+                    ThreadTeam& team);
 
 /// ErrorCode::device names the first weight or buffer that is not memory of this process (any more). On a host every
 /// page of it is on the device, whether the system has written it to its swap or not.

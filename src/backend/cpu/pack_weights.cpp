@@ -79,8 +79,10 @@ bool is_alone(const std::vector<MatrixView>& matrices, std::size_t id) {
   return true;
 }
 
-bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use) {
-  return w.data != nullptr && use.in_products && use.row_grain % table.packed_rows == 0;
+/// The layouts of quantised formats are for 8-bit activations.
+bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use, Activations activations) {
+  return w.data != nullptr && use.in_products && use.row_grain % table.packed_rows == 0 &&
+         (activations == Activations::q8 || !table.has_q8(w.type));
 }
 
 /// The buffer takes its pages as they are written: each matrix must still fit when its turn comes.
@@ -97,13 +99,15 @@ Status check_memory(const MatrixView& w, std::size_t size) {
 
 }  // namespace
 
-Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, ThreadTeam& team) {
+Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, Activations activations,
+                    ThreadTeam& team) {
   const Uses uses(model.plan);
   const std::vector<MatrixView>& matrices = model.weights.matrices;
   std::vector<std::size_t> sizes;
   std::size_t total = 0;
   for (std::size_t id = 0; id < matrices.size(); ++id) {
-    sizes.push_back(can_be_packed(table, matrices[id], uses.of(id)) ? packed_bytes(table, matrices[id]) : 0);
+    sizes.push_back(can_be_packed(table, matrices[id], uses.of(id), activations) ? packed_bytes(table, matrices[id])
+                                                                                 : 0);
     total += sizes.back();
   }
   if (total == 0) {
