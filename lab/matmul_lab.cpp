@@ -3,7 +3,7 @@
 //   matmul_lab [threads] [rows] [cols] [formats] [rows of x] [tables]
 // Lists have commas: matmul_lab 2 8192 2048 Q4_K,F16 1,16,512 avx512; without one, all of its kind.
 // Each line: time of a product, bytes of weights a second and their share of the read speed, flops a second and their
-// share of the peak (of 8-bit products where the activations are). The best of many runs counts.
+// share of the peak (of 8-bit products where the activations are). The median of many runs counts.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -26,18 +26,19 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// The best of several runs, at least `least` seconds together: what the machine can do when it is left alone.
+/// The median of many runs, at least `least` seconds together.
 template <class Fn>
-double best_seconds(const Fn& fn, double least = 0.4) {
+double median_seconds(const Fn& fn, double least = 0.4) {
   fn();
-  double best = 1e30;
+  std::vector<double> times;
   const double start = seconds_now();
   while (seconds_now() - start < least) {
     const double before = seconds_now();
     fn();
-    best = std::min(best, seconds_now() - before);
+    times.push_back(seconds_now() - before);
   }
-  return best;
+  std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+  return times[times.size() / 2];
 }
 
 struct Lab {
@@ -83,7 +84,7 @@ void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int ro
   // Copies of the matrix, so that a product finds none of it in a cache.
   const std::int64_t n = static_cast<std::int64_t>(rows) * cols;
   const std::int64_t bytes = bytes_of(*c.format, n);
-  const auto copies = c.m <= 16 ? static_cast<std::size_t>(600'000'000 / bytes + 1) : 1;
+  const auto copies = c.m <= 16 ? static_cast<std::size_t>(1'500'000'000 / bytes + 1) : 1;
   std::vector<float> values(static_cast<std::size_t>(cols) * 64);
   std::mt19937 random(1);
   for (float& v : values) {
@@ -111,7 +112,7 @@ void measure(Lab& lab, const std::vector<OpTable>& tables, const Case& c, int ro
       table.pack(all, {0, packed_groups(table, all)}, packed);
     }
     std::size_t copy = 0;
-    const double seconds = best_seconds([&] {
+    const double seconds = median_seconds([&] {
       const MatrixView view = {c.format->type,
                                rows,
                                cols,

@@ -28,6 +28,7 @@ constexpr int kTilePanels = 2;   // panels x rows of x whose sums fit in the reg
 constexpr int kTileRowsOfX = 6;
 constexpr int kTokenBlock = 96;  // rows of x that share an unpacked piece: whole tiles, and their sums stay near
 constexpr int kOutPanels = 8;    // whose outputs are stored together: runs of 512 bytes
+constexpr int kStreams = 2;      // places of memory that are read side by side: one alone is below the read speed
 constexpr int kFewRows = 8;      // up to here weights go from memory to registers
 
 /// The m rows of x in 8-bit form, in Work::shared.
@@ -168,78 +169,113 @@ LL_INLINE Ints start_of(const Rows8& x, std::int64_t at, int half) {
   return Form::kOffset == 0 ? _mm512_setzero_si512() : fill_ints(x.starts[2 * at + half]);
 }
 
-/// Few rows of x: T of them from i0 on against one panel, its weights from memory to registers.
+/// Fetches what block b of a unit takes, and its share of the unit's head: all at once would wait for each other.
+template <class Form>
+LL_INLINE void fetch_block(const std::byte* unit, int b) {
+  constexpr int kHeadLines = Form::kUnit.head_bytes / kVectorBytes;
+  const std::byte* vectors = unit + Form::kUnit.head_bytes + b * Form::kUnit.vectors * kVectorBytes;
+  if (b < kHeadLines) {
+    prefetch(unit + b * kVectorBytes);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Form::kUnit.vectors; ++i) {
+    prefetch(vectors + i * kVectorBytes);
+  }
+}
+
+/// Block b0 + b of x against block b of a unit of one panel: goes on with the chains of T rows from i0 on.
 template <class Form, int T>
-inline void few_rows(const std::byte* panel, const Rows8& x, int i0, Floats (&s)[T]) {
+LL_INLINE void few_block(const std::byte* unit, int b, const Rows8& x, int i0, std::int64_t b0, Floats (&s)[T]) {
+  Unpacked block;
+  Form::unpack(unit, b, block);
+  Ints dot[T][2];
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
-    s[t] = zeros();
+    const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
+    dot[t][0] = start_of<Form>(x, at, 0);
+    dot[t][1] = Form::kScales == 2 ? start_of<Form>(x, at, 1) : _mm512_setzero_si512();
   }
-  const std::byte* unit = panel;
-  for (std::int64_t b0 = 0; b0 < x.n_blocks; b0 += Form::kUnit.blocks, unit += kUnitBytes<Form>) {
-#pragma GCC unroll 64
-    for (int byte = 0; byte < kUnitBytes<Form>; byte += kVectorBytes) {
-      prefetch(unit + kAhead + byte);
+#pragma GCC unroll 8
+  for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const std::int8_t* q = x.q + ((i0 + t) * x.n_blocks + b0 + b) * kBlock;
+      dot[t][g / 4] = _mm512_dpbusd_epi32(dot[t][g / 4], block.w[g], broadcast4(q + 4 * g));
     }
-#pragma GCC unroll 2
-    for (int b = 0; b < Form::kUnit.blocks; ++b) {
-      Unpacked block;
-      Form::unpack(unit, b, block);
-      Ints dot[T][2];
+  }
 #pragma GCC unroll 8
-      for (int t = 0; t < T; ++t) {
-        const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
-        dot[t][0] = start_of<Form>(x, at, 0);
-        dot[t][1] = Form::kScales == 2 ? start_of<Form>(x, at, 1) : _mm512_setzero_si512();
-      }
-#pragma GCC unroll 8
-      for (int g = 0; g < kGroups; ++g) {
-#pragma GCC unroll 8
-        for (int t = 0; t < T; ++t) {
-          const std::int8_t* q = x.q + ((i0 + t) * x.n_blocks + b0 + b) * kBlock;
-          dot[t][g / 4] = _mm512_dpbusd_epi32(dot[t][g / 4], block.w[g], broadcast4(q + 4 * g));
-        }
-      }
-#pragma GCC unroll 8
-      for (int t = 0; t < T; ++t) {
-        const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
-        const Floats x_scale = fill(x.scales[at]);
-        if constexpr (Form::kScales == 2) {
-          s[t] = fma(mul(block.scale[0], x_scale), to_float(dot[t][0]), s[t]);
-          s[t] = fma(mul(block.scale[1], x_scale), to_float(dot[t][1]), s[t]);
-        } else {
-          const Ints all = _mm512_add_epi32(dot[t][0], dot[t][1]);
-          s[t] = fma(mul(block.scale[0], x_scale), to_float(all), s[t]);
-        }
-        if constexpr (Form::kMin) {
-          s[t] = _mm512_fnmadd_ps(block.min, fill(x.scaled_sums[at]), s[t]);
-        }
-      }
+  for (int t = 0; t < T; ++t) {
+    const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
+    const Floats x_scale = fill(x.scales[at]);
+    if constexpr (Form::kScales == 2) {
+      s[t] = fma(mul(block.scale[0], x_scale), to_float(dot[t][0]), s[t]);
+      s[t] = fma(mul(block.scale[1], x_scale), to_float(dot[t][1]), s[t]);
+    } else {
+      const Ints all = _mm512_add_epi32(dot[t][0], dot[t][1]);
+      s[t] = fma(mul(block.scale[0], x_scale), to_float(all), s[t]);
+    }
+    if constexpr (Form::kMin) {
+      s[t] = _mm512_fnmadd_ps(block.min, fill(x.scaled_sums[at]), s[t]);
     }
   }
 }
 
-template <class Form, int T>
-inline void few_tokens(const Matmul& mm, const std::byte* panel, const Rows8& x, int i0, int r0) {
-  Floats s[T];
-  few_rows<Form, T>(panel, x, i0, s);
+/// Few rows of x: T of them from i0 on against P panels, p0, p0 + step, ..., the weights from memory to registers.
+template <class Form, int T, int P>
+inline void few_rows(const Matmul& mm, const Rows8& x, int i0, int p0, int step) {
+  const std::int64_t panel_bytes = x.n_blocks / Form::kUnit.blocks * kUnitBytes<Form>;
+  const std::int64_t step_bytes = step * panel_bytes;
+  const std::byte* unit = mm.packed + p0 * panel_bytes;
+  Floats s[P][T];
 #pragma GCC unroll 8
-  for (int t = 0; t < T; ++t) {
-    store_row(mm, i0 + t, r0, s[t]);
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      s[p][t] = zeros();
+    }
+  }
+  for (std::int64_t b0 = 0; b0 < x.n_blocks; b0 += Form::kUnit.blocks, unit += kUnitBytes<Form>) {
+#pragma GCC unroll 2
+    for (int b = 0; b < Form::kUnit.blocks; ++b) {
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+        fetch_block<Form>(unit + p * step_bytes + kAhead, b);
+        few_block<Form, T>(unit + p * step_bytes, b, x, i0, b0, s[p]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      store_row(mm, i0 + t, (p0 + p * step) * kPanelRows, s[p][t]);
+    }
+  }
+}
+
+template <class Form, int P>
+inline void few_tokens(const Matmul& mm, const Rows8& x, int p0, int step) {
+  int i = 0;
+  for (; i + 4 <= mm.m; i += 4) {
+    few_rows<Form, 4, P>(mm, x, i, p0, step);
+  }
+  for (; i + 2 <= mm.m; i += 2) {
+    few_rows<Form, 2, P>(mm, x, i, p0, step);
+  }
+  if (i < mm.m) {
+    few_rows<Form, 1, P>(mm, x, i, p0, step);
   }
 }
 
 template <class Form>
 inline void few(const Matmul& mm, const Rows8& x, Range panels) {
-  for (int p = panels.begin; p < panels.end; ++p) {
-    const std::byte* panel = mm.packed + std::int64_t{p} * (x.n_blocks / Form::kUnit.blocks) * kUnitBytes<Form>;
-    int i = 0;
-    for (; i + 4 <= mm.m; i += 4) {
-      few_tokens<Form, 4>(mm, panel, x, i, p * kPanelRows);
-    }
-    for (; i < mm.m; ++i) {
-      few_tokens<Form, 1>(mm, panel, x, i, p * kPanelRows);
-    }
+  const int step = (panels.end - panels.begin) / kStreams;
+  int p = panels.begin;
+  for (; p < panels.begin + step; ++p) {
+    few_tokens<Form, kStreams>(mm, x, p, step);
+  }
+  for (p += (kStreams - 1) * step; p < panels.end; ++p) {
+    few_tokens<Form, 1>(mm, x, p, 0);
   }
 }
 
