@@ -26,27 +26,37 @@ constexpr int kAhead = 8 << 10;  // bytes between what is used and what is fetch
 constexpr int kPiece = 16;       // blocks that are unpacked at once for many rows of x
 constexpr int kTilePanels = 2;   // panels x rows of x whose sums fit in the registers
 constexpr int kTileRowsOfX = 6;
-constexpr int kTokenBlock = 96;  // rows of x that share an unpacked piece: whole tiles, and their sums stay near
-constexpr int kOutPanels = 8;    // whose outputs are stored together: runs of 512 bytes
-constexpr int kStreams = 2;      // places of memory that are read side by side: one alone is below the read speed
-constexpr int kFewRows = 8;      // up to here weights go from memory to registers
+constexpr int kTokenBlock = 264;  // rows of x, at most, that share an unpacked piece: whole tiles
+constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 512 bytes
+constexpr int kStreams = 2;       // places of memory that are read side by side: one alone is below the read speed
+constexpr int kFewRows = 8;       // up to here weights go from memory to registers
 
-/// The m rows of x in 8-bit form, in Work::shared.
+/// The m rows of x in 8-bit form, in Work::shared: for few rows row after row, for many a piece of all rows after the
+/// other, so that what is multiplied with a piece of w is one run.
 struct Rows8 {
-  std::int8_t* q;        // [m, cols]
-  float* scales;         // [m, n_blocks]
-  float* scaled_sums;    // [m, n_blocks] scale * sum of q
-  std::int32_t* starts;  // [m, n_blocks, 2] what the dots of each half, or of all in the first, start with
+  std::int8_t* q;        // [n, 32], n = m * n_blocks blocks in the order of at()
+  float* scales;         // [n]
+  float* scaled_sums;    // [n] scale * sum of q
+  std::int32_t* starts;  // [n, 2] what the dots of each half, or of all in the first, start with
   std::int64_t n_blocks;
+  std::int64_t m;
+  bool in_pieces;
+
+  /// Blocks of the piece that begins at block b0.
+  int piece_len(std::int64_t b0) const { return static_cast<int>(n_blocks - b0 < kPiece ? n_blocks - b0 : kPiece); }
+  std::int64_t at(std::int64_t row, std::int64_t b) const {
+    const std::int64_t b0 = b / kPiece * kPiece;
+    return in_pieces ? b0 * m + row * piece_len(b0) + b - b0 : row * n_blocks + b;
+  }
 };
 
-inline Rows8 rows8_in(const Matmul& mm, const Work& work) {
+inline Rows8 rows8_in(const Matmul& mm, const Work& work, bool in_pieces) {
   const std::int64_t n_blocks = mm.w->cols / kBlock;
   const std::int64_t n = mm.m * n_blocks;
   LL_CHECK(n * (kBlock + 16) <= static_cast<std::int64_t>(work.shared.size()), "8-bit rows exceed Work::shared");
   auto* q = reinterpret_cast<std::int8_t*>(work.shared.data());
   auto* scales = reinterpret_cast<float*>(q + n * kBlock);
-  return {q, scales, scales + n, reinterpret_cast<std::int32_t*>(scales + 2 * n), n_blocks};
+  return {q, scales, scales + n, reinterpret_cast<std::int32_t*>(scales + 2 * n), n_blocks, mm.m, in_pieces};
 }
 
 /// One block of 32 k of a panel in registers.
@@ -131,35 +141,64 @@ struct FormQ6_K {
 template <class Form>
 inline constexpr int kUnitBytes = Form::kUnit.bytes();
 
-/// One block of x, as ref/q8.h defines it: scale = largest / 127, q = x * (127 / largest) to nearest, ties to even; NaN
-/// and infinity make the scale NaN.
-template <class Form>
-LL_INLINE void quantise_block(const float* x, const Rows8& out, std::int64_t at) {
-  constexpr float kTiny = 1e-30F;  // below it 127 / largest is not a float
-  const Floats a = load(x);
-  const Floats b = load(x + kLanes);
-  const float amax = largest_of(max(abs(a), abs(b)));
-  const float poison = sum(fma(a, zeros(), fma(b, zeros(), zeros())));
-  const float inverse = amax > kTiny ? 127.0F / amax : 0.0F;
-  const Floats qa = keep_finite(rounded(mul(a, fill(inverse))));
-  const Floats qb = keep_finite(rounded(mul(b, fill(inverse))));
-  store_i8(out.q + at * kBlock, qa);
-  store_i8(out.q + at * kBlock + kLanes, qb);
-  const float sums[2] = {sum(qa), sum(qb)};
-  out.scales[at] = amax / 127.0F + poison;
-  out.scaled_sums[at] = out.scales[at] * (sums[0] + sums[1]);
-  const float halves[2] = {Form::kScales == 2 ? sums[0] : sums[0] + sums[1], Form::kScales == 2 ? sums[1] : 0.0F};
-  out.starts[2 * at] = -Form::kOffset * static_cast<std::int32_t>(halves[0]);
-  out.starts[2 * at + 1] = -Form::kOffset * static_cast<std::int32_t>(halves[1]);
+/// The largest of all lanes of a in lanes 0 ... 7, of b in the others; bits of floats >= 0.
+LL_INLINE Ints largest_of_each(Ints a, Ints b) {
+  Ints m = _mm512_max_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xee));
+  m = _mm512_max_epi32(m, _mm512_shuffle_i32x4(m, m, 0xb1));
+  m = _mm512_max_epi32(m, _mm512_shuffle_epi32(m, _MM_PERM_BADC));
+  return _mm512_max_epi32(m, _mm512_shuffle_epi32(m, _MM_PERM_CDAB));
 }
 
-/// The threads share the blocks of all rows.
+/// Two blocks of x, as ref/q8.h defines them: scale = largest / 127, q = x * (127 / largest) to nearest, ties to even;
+/// NaN and infinity, whose bits are above those of all numbers, make the scale NaN.
+template <class Form>
+LL_INLINE void quantise_two(const float* x, const Rows8& out, std::int64_t at) {
+  constexpr float kTiny = 1e-30F;  // below it 127 / largest is not a float
+  const Ints bits = _mm512_set1_epi32(0x7fffffff);
+  const auto size = [&](int i) { return _mm512_and_si512(_mm512_castps_si512(load(x + i * kLanes)), bits); };
+  const Ints first = _mm512_max_epi32(size(0), size(1));
+  const Ints second = _mm512_max_epi32(size(2), size(3));
+  const Ints both = largest_of_each(first, second);
+  const __m128 largest =
+      _mm_castsi128_ps(_mm_unpacklo_epi32(_mm512_castsi512_si128(both), _mm512_extracti32x4_epi32(both, 2)));
+  const __mmask8 finite = _mm_cmp_ps_mask(largest, _mm_set1_ps(INFINITY), _CMP_LT_OQ);
+  const __mmask8 sized = finite & _mm_cmp_ps_mask(largest, _mm_set1_ps(kTiny), _CMP_GT_OQ);
+  const __m128 inverse = _mm_maskz_div_ps(sized, _mm_set1_ps(127.0F), largest);
+  const __m128 scale = _mm_mask_div_ps(_mm_set1_ps(NAN), finite, largest, _mm_set1_ps(127.0F));
+  const Floats inverses[2] = {_mm512_broadcastss_ps(inverse), _mm512_broadcastss_ps(_mm_movehdup_ps(inverse))};
+  const auto whole = [&](int i) { return _mm512_cvtps_epi32(mul(load(x + i * kLanes), inverses[i / 2])); };
+  const Ints mixed = _mm512_packs_epi16(_mm512_packs_epi32(whole(0), whole(1)), _mm512_packs_epi32(whole(2), whole(3)));
+  const Ints order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const Ints q = _mm512_permutexvar_epi32(order, mixed);
+  store_ints(out.q + at * kBlock, q);
+
+  Ints sums = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), q);  // of 4; 4 lanes are a half
+  sums = _mm512_add_epi32(sums, _mm512_shuffle_epi32(sums, _MM_PERM_BADC));
+  sums = _mm512_add_epi32(sums, _mm512_shuffle_epi32(sums, _MM_PERM_CDAB));
+  const __m128i halves = _mm512_castsi512_si128(
+      _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), sums));
+  const __m128i all = _mm_add_epi32(halves, _mm_shuffle_epi32(halves, 0xb1));
+  const __m128 all_of_each = _mm_cvtepi32_ps(_mm_shuffle_epi32(all, 0x08));
+  _mm_storel_pi(reinterpret_cast<__m64*>(out.scales + at), scale);
+  _mm_storel_pi(reinterpret_cast<__m64*>(out.scaled_sums + at), _mm_mul_ps(scale, all_of_each));
+  const __m128i dots = Form::kScales == 2 ? halves : _mm_maskz_mov_epi32(0x5, all);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out.starts + 2 * at),
+                   _mm_mullo_epi32(dots, _mm_set1_epi32(-Form::kOffset)));
+}
+
+/// The threads share the blocks of all rows. A row has an even number of them: units are of 2 or more.
 template <class Form>
 inline void quantise_rows(const Matmul& mm, const Work& work, const Rows8& out) {
-  const Range mine = part_of(static_cast<int>(mm.m * out.n_blocks), work.thread, work.n_threads);
-  for (std::int64_t at = mine.begin; at < mine.end; ++at) {
-    const auto row = static_cast<int>(at / out.n_blocks);
-    quantise_block<Form>(x_row(mm, row) + at % out.n_blocks * kBlock, out, at);
+  const std::int64_t n_pairs = out.n_blocks / 2;
+  const Range mine = part_of(static_cast<int>(mm.m * n_pairs), work.thread, work.n_threads);
+  std::int64_t row = n_pairs == 0 ? 0 : mine.begin / n_pairs;
+  std::int64_t pair = mine.begin - row * n_pairs;
+  for (int i = mine.begin; i < mine.end; ++i) {
+    quantise_two<Form>(x_row(mm, static_cast<int>(row)) + 2 * pair * kBlock, out, out.at(row, 2 * pair));
+    if (++pair == n_pairs) {
+      pair = 0;
+      ++row;
+    }
   }
 }
 
@@ -288,8 +327,11 @@ struct Piece {
   std::byte packed[kTilePanels][kPiece / Form::kUnit.blocks][kUnitBytes<Form>];  // of weights that are not packed yet
 };
 
-template <class Form, int T>
-inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0, int n) {
+/// Rows t0 ... of the token block at i0 against the unpacked piece, n blocks from b0 on. Length is n where it is known
+/// to the compiler, else 0.
+template <class Form, int T, int Length>
+inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0, int length) {
+  const int n = Length > 0 ? Length : length;
   Floats s[T][kTilePanels];
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
@@ -298,13 +340,13 @@ inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0
       s[t][p] = b0 == 0 ? zeros() : load(c.sums[t0 + t][out + p]);
     }
   }
-  const std::int64_t first = (i0 + t0) * x.n_blocks + b0;
+  const std::int64_t first = x.at(i0 + t0, b0);
   for (int b = 0; b < n; ++b) {
     for (int half = 0; half < Form::kScales; ++half) {
       Ints dot[T][kTilePanels];
 #pragma GCC unroll 8
       for (int t = 0; t < T; ++t) {
-        const Ints start = start_of<Form>(x, first + t * x.n_blocks + b, half);
+        const Ints start = start_of<Form>(x, first + t * n + b, half);
 #pragma GCC unroll 2
         for (int p = 0; p < kTilePanels; ++p) {
           dot[t][p] = start;
@@ -321,7 +363,7 @@ inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0
         }
 #pragma GCC unroll 8
         for (int t = 0; t < T; ++t) {
-          const Ints four = broadcast4(x.q + (first + t * x.n_blocks + b) * kBlock + 4 * g);
+          const Ints four = broadcast4(x.q + (first + t * n + b) * kBlock + 4 * g);
 #pragma GCC unroll 2
           for (int p = 0; p < kTilePanels; ++p) {
             dot[t][p] = _mm512_dpbusd_epi32(dot[t][p], w[p], four);
@@ -330,7 +372,7 @@ inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0
       }
 #pragma GCC unroll 8
       for (int t = 0; t < T; ++t) {
-        const std::int64_t at = first + t * x.n_blocks + b;
+        const std::int64_t at = first + t * n + b;
         const Floats x_scale = fill(x.scales[at]);
 #pragma GCC unroll 2
         for (int p = 0; p < kTilePanels; ++p) {
@@ -386,74 +428,119 @@ inline void unpack_piece(const Matmul& mm, Piece<Form>& c, int p, int slot, int 
   }
 }
 
-/// Fetches part `part` of `n_parts` of the packed units that follow those of block b0 of the first two panels: what the
-/// next piece unpacks comes while this one is multiplied.
+/// Where the packed piece of block b0 of two panels from p on lies, fetched part by part while another is multiplied.
+struct Fetch {
+  const std::byte* data = nullptr;
+  std::int64_t panel_bytes = 0;
+  int lines = 0;  // of each panel; 0: nothing is fetched
+
+  LL_INLINE void part(int index, int count) const {
+    const int end = lines * (index + 1) / count;
+    for (int line = lines * index / count; line < end; ++line) {
+      prefetch(data + line * 64);
+      prefetch(data + panel_bytes + line * 64);
+    }
+  }
+};
 template <class Form>
-LL_INLINE void fetch_next(const Matmul& mm, int p, int b0, int part, int n_parts) {
-  constexpr int kPieceBytes = kPiece / Form::kUnit.blocks * kUnitBytes<Form>;
-  const std::int64_t panel_bytes = mm.w->cols / kBlock / Form::kUnit.blocks * kUnitBytes<Form>;
-  const std::byte* next = mm.packed + p * panel_bytes + (b0 + kPiece) / Form::kUnit.blocks * kUnitBytes<Form>;
-  constexpr int kLines = kPieceBytes / 64;
-  for (int line = kLines * part / n_parts; line < kLines * (part + 1) / n_parts; ++line) {
-    prefetch(next + line * 64);
-    prefetch(next + panel_bytes + line * 64);
+inline Fetch fetch_of(const Matmul& mm, const Rows8& x, int p, int b0) {
+  const std::int64_t panel_bytes = x.n_blocks / Form::kUnit.blocks * kUnitBytes<Form>;
+  return {mm.packed + p * panel_bytes + b0 / Form::kUnit.blocks * kUnitBytes<Form>, panel_bytes,
+          x.piece_len(b0) / Form::kUnit.blocks * kUnitBytes<Form> / 64};
+}
+
+/// Fetches where rows i ... of the outputs of panels p and p + 1 will be stored.
+LL_INLINE void fetch_outputs(const Matmul& mm, int i, int n, int p) {
+  for (int t = 0; t < n; ++t) {
+    const float* y = mm.y + (i + t) * mm.y_step() + p * kPanelRows;
+    prefetch(y);
+    prefetch(y + kPanelRows);
   }
 }
 
-/// Rows `tokens` of x against the first panels, 1 or 2, of `panels`; the sums go to c.sums[t][out].
-template <class Form>
-inline void panel_pair(const Matmul& mm, Piece<Form>& c, const Rows8& x, Range tokens, Range panels, int out) {
+/// Tiles of T rows of x from row t of the token block on, as many as fit; the row after the last one.
+template <class Form, int T>
+inline int tiles(const Matmul& mm, Piece<Form>& c, const Rows8& x, int p, int out, Range tokens, int t, int b0,
+                 const Fetch& fetch) {
   const int n_tokens = tokens.end - tokens.begin;
-  const int n_tiles = n_tokens / kTileRowsOfX;
-  for (int b0 = 0; b0 < x.n_blocks; b0 += kPiece) {
-    const int n = static_cast<int>(x.n_blocks - b0 < kPiece ? x.n_blocks - b0 : kPiece);
-    for (int slot = 0; slot < kTilePanels; ++slot) {  // a lone panel is taken twice
-      const int p = panels.begin + slot < panels.end ? panels.begin + slot : panels.begin;
-      unpack_piece<Form>(mm, c, p, slot, b0, n);
+  const int n = x.piece_len(b0);
+  const int n_parts = (n_tokens + kTileRowsOfX - 1) / kTileRowsOfX;
+  for (; t + T <= n_tokens; t += T) {
+    if (t % kTileRowsOfX == 0) {
+      fetch.part(t / kTileRowsOfX, n_parts);
     }
-    int t = 0;
-    for (; t + kTileRowsOfX <= n_tokens; t += kTileRowsOfX) {
-      if (mm.packed != nullptr) {
-        fetch_next<Form>(mm, panels.begin, b0, t / kTileRowsOfX, n_tiles);
-      }
-      tile<Form, kTileRowsOfX>(c, x, out, tokens.begin, t, b0, n);
+    if (b0 + kPiece >= x.n_blocks) {
+      fetch_outputs(mm, tokens.begin + t, T, p);
     }
-    for (; t + 2 <= n_tokens; t += 2) {
-      tile<Form, 2>(c, x, out, tokens.begin, t, b0, n);
-    }
-    if (t < n_tokens) {
-      tile<Form, 1>(c, x, out, tokens.begin, t, b0, n);
+    if (n == kPiece) {
+      tile<Form, T, kPiece>(c, x, out, tokens.begin, t, b0, n);
+    } else {
+      tile<Form, T, 0>(c, x, out, tokens.begin, t, b0, n);
     }
   }
+  return t;
+}
+
+/// Rows `tokens` of x against the first panels, 1 or 2, of `panels`, a piece from block b0 on; the sums are in
+/// c.sums[t][out].
+template <class Form>
+inline void panel_pair(const Matmul& mm, Piece<Form>& c, const Rows8& x, Range tokens, Range panels, int out, int b0,
+                       const Fetch& fetch) {
+  for (int slot = 0; slot < kTilePanels; ++slot) {  // a lone panel is taken twice
+    const int p = panels.begin + slot < panels.end ? panels.begin + slot : panels.begin;
+    unpack_piece<Form>(mm, c, p, slot, b0, x.piece_len(b0));
+  }
+  int t = tiles<Form, kTileRowsOfX>(mm, c, x, panels.begin, out, tokens, 0, b0, fetch);
+  t = tiles<Form, 2>(mm, c, x, panels.begin, out, tokens, t, b0, fetch);
+  tiles<Form, 1>(mm, c, x, panels.begin, out, tokens, t, b0, fetch);
+}
+
+/// Rows `tokens` of x against `panels`, at most kOutPanels.
+template <class Form>
+inline void panel_group(const Matmul& mm, Piece<Form>& c, const Rows8& x, Range tokens, Range panels) {
+  for (int b0 = 0; b0 < x.n_blocks; b0 += kPiece) {
+    for (int p = panels.begin; p < panels.end; p += kTilePanels) {
+      const bool ends = p + kTilePanels >= panels.end;
+      Fetch fetch;
+      if (mm.packed != nullptr && !(ends && b0 + kPiece >= x.n_blocks)) {
+        fetch = ends ? fetch_of<Form>(mm, x, panels.begin, b0 + kPiece) : fetch_of<Form>(mm, x, p + kTilePanels, b0);
+      }
+      panel_pair<Form>(mm, c, x, tokens, {p, panels.end}, p - panels.begin, b0, fetch);
+    }
+  }
+  for (int i = tokens.begin; i < tokens.end; ++i) {
+    for (int p = panels.begin; p < panels.end; ++p) {
+      store_row(mm, i, p * kPanelRows, load(c.sums[i - tokens.begin][p - panels.begin]));
+    }
+  }
+}
+
+/// Blocks of rows of x of about the same length, whole tiles.
+inline int token_block(int m) {
+  const int n_blocks = (m + kTokenBlock - 1) / kTokenBlock;
+  return ((m + n_blocks - 1) / n_blocks + kTileRowsOfX - 1) / kTileRowsOfX * kTileRowsOfX;
 }
 
 template <class Form>
 inline void many(const Matmul& mm, const Work& work, const Rows8& x, Range panels) {
   auto& c = *reinterpret_cast<Piece<Form>*>(work.scratch.data());
   static_assert(sizeof(Piece<Form>) <= kScratchBytes);
-  for (int i0 = 0; i0 < mm.m; i0 += kTokenBlock) {
-    const Range tokens{i0, i0 + kTokenBlock < mm.m ? i0 + kTokenBlock : mm.m};
+  const int step = mm.m == 0 ? 1 : token_block(mm.m);
+  for (int i0 = 0; i0 < mm.m; i0 += step) {
+    const Range tokens{i0, i0 + step < mm.m ? i0 + step : mm.m};
     for (int p0 = panels.begin; p0 < panels.end; p0 += kOutPanels) {
-      const int end = p0 + kOutPanels < panels.end ? p0 + kOutPanels : panels.end;
-      for (int p = p0; p < end; p += kTilePanels) {
-        panel_pair<Form>(mm, c, x, tokens, {p, end}, p - p0);
-      }
-      for (int i = tokens.begin; i < tokens.end; ++i) {
-        for (int p = p0; p < end; ++p) {
-          store_row(mm, i, p * kPanelRows, load(c.sums[i - i0][p - p0]));
-        }
-      }
+      panel_group<Form>(mm, c, x, tokens, {p0, p0 + kOutPanels < panels.end ? p0 + kOutPanels : panels.end});
     }
   }
 }
 
 template <class Form>
 inline void run(const Matmul& mm, const Work& work) {
-  const Rows8 x = rows8_in(mm, work);
+  const bool is_few = mm.packed != nullptr && mm.m <= kFewRows;
+  const Rows8 x = rows8_in(mm, work, !is_few);
   quantise_rows<Form>(mm, work, x);
   work.team->barrier();
   const auto n_panels = static_cast<int>((mm.w->rows + kPanelRows - 1) / kPanelRows);
-  const bool is_few = mm.packed != nullptr && mm.m <= kFewRows;
   const Range panels = part_of(n_panels, work.thread, work.n_threads, is_few ? 1 : kTilePanels);
   if (is_few) {
     few<Form>(mm, x, panels);
