@@ -13,6 +13,8 @@
 #include "backend/avx512/kernels.h"
 #include "backend/avx512/lanes.h"
 #include "base/check.h"
+#include "quant/iq4_nl/iq4_nl.h"
+#include "quant/mxfp4/e2m1.h"
 
 LL_TARGET_BEGIN_VNNI
 namespace llorch::avx512 {
@@ -31,176 +33,12 @@ constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 
 constexpr int kStreams = 2;       // places of memory that are read side by side: one alone is below the read speed
 constexpr int kFewRows = 8;       // up to here weights go from memory to registers
 
-/// The m rows of x in 8-bit form, in Work::shared: for few rows row after row, for many a piece of all rows after the
-/// other, so that what is multiplied with a piece of w is one run.
-struct Rows8 {
-  std::int8_t* q;        // [n, 32], n = m * n_blocks blocks in the order of at()
-  float* scales;         // [n]
-  float* scaled_sums;    // [n] scale * sum of q
-  std::int32_t* starts;  // [n, 2] what the dots of each half, or of all in the first, start with
-  std::int64_t n_blocks;
-  std::int64_t m;
-  bool in_pieces;
-
-  /// Blocks of the piece that begins at block b0.
-  int piece_len(std::int64_t b0) const { return static_cast<int>(n_blocks - b0 < kPiece ? n_blocks - b0 : kPiece); }
-  std::int64_t at(std::int64_t row, std::int64_t b) const {
-    const std::int64_t b0 = b / kPiece * kPiece;
-    return in_pieces ? b0 * m + row * piece_len(b0) + b - b0 : row * n_blocks + b;
-  }
-};
-
-inline Rows8 rows8_in(const Matmul& mm, const Work& work, bool in_pieces) {
-  const std::int64_t n_blocks = mm.w->cols / kBlock;
-  const std::int64_t n = mm.m * n_blocks;
-  LL_CHECK(n * (kBlock + 16) <= static_cast<std::int64_t>(work.shared.size()), "8-bit rows exceed Work::shared");
-  auto* q = reinterpret_cast<std::int8_t*>(work.shared.data());
-  auto* scales = reinterpret_cast<float*>(q + n * kBlock);
-  return {q, scales, scales + n, reinterpret_cast<std::int32_t*>(scales + 2 * n), n_blocks, mm.m, in_pieces};
-}
-
-/// One block of 32 k of a panel in registers.
-struct Unpacked {
-  Ints w[kGroups];
-  Floats scale[2];
-  Floats min;
-};
-
-LL_INLINE Floats bytes_u8(const std::byte* p) {
-  return to_float(load_u8(p));
-}
-LL_INLINE Floats bytes_i8(const std::byte* p) {
-  return to_float(load_i8(p));
-}
-LL_INLINE void halves_of_bytes(const std::byte* p, Ints* w) {
-  const Ints low = _mm512_set1_epi8(15);
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const Ints v = load_ints(p + i * kVectorBytes);
-    w[i] = _mm512_and_si512(v, low);
-    w[4 + i] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
-  }
-}
-
-/// How a format's block becomes registers; packed.h has the layouts.
-struct FormQ8_0 {
-  static constexpr PackedUnit kUnit = kQ8_0Unit;
-  static constexpr int kOffset = 128, kScales = 1;
-  static constexpr bool kMin = false;
-  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
-    u.scale[0] = f16_load(unit + b * 32);
-#pragma GCC unroll 8
-    for (int g = 0; g < kGroups; ++g) {
-      u.w[g] = load_ints(unit + kUnit.head_bytes + (b * kUnit.vectors + g) * kVectorBytes);
-    }
-  }
-};
-struct FormQ4_0 {
-  static constexpr PackedUnit kUnit = kQ4_0Unit;
-  static constexpr int kOffset = 8, kScales = 1;
-  static constexpr bool kMin = false;
-  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
-    u.scale[0] = f16_load(unit + b * 32);
-    halves_of_bytes(unit + kUnit.head_bytes + b * kUnit.vectors * kVectorBytes, u.w);
-  }
-};
-struct FormQ4_K {
-  static constexpr PackedUnit kUnit = kQ4_KUnit;
-  static constexpr int kOffset = 0, kScales = 1;
-  static constexpr bool kMin = true;
-  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
-    u.scale[0] = mul(f16_load(unit), bytes_u8(unit + 64 + b * kLanes));
-    u.min = mul(f16_load(unit + 32), bytes_u8(unit + 64 + (8 + b) * kLanes));
-    halves_of_bytes(unit + kUnit.head_bytes + b * kUnit.vectors * kVectorBytes, u.w);
-  }
-};
-struct FormQ6_K {
-  static constexpr PackedUnit kUnit = kQ6_KUnit;
-  static constexpr int kOffset = 32, kScales = 2;
-  static constexpr bool kMin = false;
-  static LL_INLINE void unpack(const std::byte* unit, int b, Unpacked& u) {
-    const Floats d = f16_load(unit);
-    u.scale[0] = mul(d, bytes_i8(unit + 64 + 2 * b * kLanes));
-    u.scale[1] = mul(d, bytes_i8(unit + 64 + (2 * b + 1) * kLanes));
-    const std::byte* vectors = unit + kUnit.head_bytes + b * kUnit.vectors * kVectorBytes;
-    halves_of_bytes(vectors, u.w);
-    const Ints upper[2] = {load_ints(vectors + 4 * kVectorBytes), load_ints(vectors + 5 * kVectorBytes)};
-    const Ints place = _mm512_set1_epi8(0x30);
-#pragma GCC unroll 8
-    for (int g = 0; g < kGroups; ++g) {  // bits 2 * (g / 2) of upper[g % 2] go to bits 4 and 5
-      const Ints v = upper[g % 2];
-      const Ints moved = g < 2   ? _mm512_slli_epi16(v, 4)
-                         : g < 4 ? _mm512_slli_epi16(v, 2)
-                         : g < 6 ? v
-                                 : _mm512_srli_epi16(v, 2);
-      u.w[g] = or_bits(u.w[g], _mm512_and_si512(moved, place));
-    }
-  }
-};
+#include "backend/avx512/packed_forms.inc"
 
 template <class Form>
 inline constexpr int kUnitBytes = Form::kUnit.bytes();
 
-/// The largest of all lanes of a in lanes 0 ... 7, of b in the others; bits of floats >= 0.
-LL_INLINE Ints largest_of_each(Ints a, Ints b) {
-  Ints m = _mm512_max_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xee));
-  m = _mm512_max_epi32(m, _mm512_shuffle_i32x4(m, m, 0xb1));
-  m = _mm512_max_epi32(m, _mm512_shuffle_epi32(m, _MM_PERM_BADC));
-  return _mm512_max_epi32(m, _mm512_shuffle_epi32(m, _MM_PERM_CDAB));
-}
-
-/// Two blocks of x, as ref/q8.h defines them: scale = largest / 127, q = x * (127 / largest) to nearest, ties to even;
-/// NaN and infinity, whose bits are above those of all numbers, make the scale NaN.
-template <class Form>
-LL_INLINE void quantise_two(const float* x, const Rows8& out, std::int64_t at) {
-  constexpr float kTiny = 1e-30F;  // below it 127 / largest is not a float
-  const Ints bits = _mm512_set1_epi32(0x7fffffff);
-  const auto size = [&](int i) { return _mm512_and_si512(_mm512_castps_si512(load(x + i * kLanes)), bits); };
-  const Ints first = _mm512_max_epi32(size(0), size(1));
-  const Ints second = _mm512_max_epi32(size(2), size(3));
-  const Ints both = largest_of_each(first, second);
-  const __m128 largest =
-      _mm_castsi128_ps(_mm_unpacklo_epi32(_mm512_castsi512_si128(both), _mm512_extracti32x4_epi32(both, 2)));
-  const __mmask8 finite = _mm_cmp_ps_mask(largest, _mm_set1_ps(INFINITY), _CMP_LT_OQ);
-  const __mmask8 sized = finite & _mm_cmp_ps_mask(largest, _mm_set1_ps(kTiny), _CMP_GT_OQ);
-  const __m128 inverse = _mm_maskz_div_ps(sized, _mm_set1_ps(127.0F), largest);
-  const __m128 scale = _mm_mask_div_ps(_mm_set1_ps(NAN), finite, largest, _mm_set1_ps(127.0F));
-  const Floats inverses[2] = {_mm512_broadcastss_ps(inverse), _mm512_broadcastss_ps(_mm_movehdup_ps(inverse))};
-  const auto whole = [&](int i) { return _mm512_cvtps_epi32(mul(load(x + i * kLanes), inverses[i / 2])); };
-  const Ints mixed = _mm512_packs_epi16(_mm512_packs_epi32(whole(0), whole(1)), _mm512_packs_epi32(whole(2), whole(3)));
-  const Ints order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const Ints q = _mm512_permutexvar_epi32(order, mixed);
-  store_ints(out.q + at * kBlock, q);
-
-  Ints sums = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), q);  // of 4; 4 lanes are a half
-  sums = _mm512_add_epi32(sums, _mm512_shuffle_epi32(sums, _MM_PERM_BADC));
-  sums = _mm512_add_epi32(sums, _mm512_shuffle_epi32(sums, _MM_PERM_CDAB));
-  const __m128i halves = _mm512_castsi512_si128(
-      _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), sums));
-  const __m128i all = _mm_add_epi32(halves, _mm_shuffle_epi32(halves, 0xb1));
-  const __m128 all_of_each = _mm_cvtepi32_ps(_mm_shuffle_epi32(all, 0x08));
-  _mm_storel_pi(reinterpret_cast<__m64*>(out.scales + at), scale);
-  _mm_storel_pi(reinterpret_cast<__m64*>(out.scaled_sums + at), _mm_mul_ps(scale, all_of_each));
-  const __m128i dots = Form::kScales == 2 ? halves : _mm_maskz_mov_epi32(0x5, all);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out.starts + 2 * at),
-                   _mm_mullo_epi32(dots, _mm_set1_epi32(-Form::kOffset)));
-}
-
-/// The threads share the blocks of all rows. A row has an even number of them: units are of 2 or more.
-template <class Form>
-inline void quantise_rows(const Matmul& mm, const Work& work, const Rows8& out) {
-  const std::int64_t n_pairs = out.n_blocks / 2;
-  const Range mine = part_of(static_cast<int>(mm.m * n_pairs), work.thread, work.n_threads);
-  std::int64_t row = n_pairs == 0 ? 0 : mine.begin / n_pairs;
-  std::int64_t pair = mine.begin - row * n_pairs;
-  for (int i = mine.begin; i < mine.end; ++i) {
-    quantise_two<Form>(x_row(mm, static_cast<int>(row)) + 2 * pair * kBlock, out, out.at(row, 2 * pair));
-    if (++pair == n_pairs) {
-      pair = 0;
-      ++row;
-    }
-  }
-}
+#include "backend/avx512/rows8.inc"
 
 /// What a dot of half `half` of block `at` starts with: it takes back what the weights' offset adds.
 template <class Form>
@@ -396,15 +234,17 @@ inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0
 /// Where the units of panel p from block b0 on lie; packs them first where the weights are as in the file.
 template <class Form>
 inline const std::byte* units_of(const Matmul& mm, Piece<Form>& c, int p, int slot, int b0, int n) {
-  const std::int64_t n_units = mm.w->cols / kBlock / Form::kUnit.blocks;
+  const std::int64_t n_units = Form::kUnit.units_of(mm.w->cols);
   if (mm.packed != nullptr) {
     return mm.packed + (p * n_units + b0 / Form::kUnit.blocks) * kUnitBytes<Form>;
   }
   const MatrixView& w = *mm.w;
   const auto left = static_cast<int>(w.rows) - p * kPanelRows;
-  const std::int64_t offset = bytes_of(format_of(w.type), std::int64_t{b0} * kBlock);
+  const std::int64_t k0 = std::int64_t{b0} * kBlock;
+  const std::int64_t offset = bytes_of(format_of(w.type), k0);
+  const std::int64_t cols = w.cols - k0 < n * kBlock ? w.cols - k0 : n * kBlock;
   pack_panel(w.type, w.data + std::int64_t{p} * kPanelRows * w.row_bytes + offset, w.row_bytes,
-             left < kPanelRows ? left : kPanelRows, n / Form::kUnit.blocks, c.packed[slot][0]);
+             left < kPanelRows ? left : kPanelRows, cols, c.packed[slot][0]);
   return c.packed[slot][0];
 }
 
@@ -537,7 +377,7 @@ inline void many(const Matmul& mm, const Work& work, const Rows8& x, Range panel
 template <class Form>
 inline void run(const Matmul& mm, const Work& work) {
   const bool is_few = mm.packed != nullptr && mm.m <= kFewRows;
-  const Rows8 x = rows8_in(mm, work, !is_few);
+  const Rows8 x = rows8_in<Form>(mm, work, !is_few);
   quantise_rows<Form>(mm, work, x);
   work.team->barrier();
   const auto n_panels = static_cast<int>((mm.w->rows + kPanelRows - 1) / kPanelRows);
@@ -557,8 +397,22 @@ void matmul_packed(const Matmul& mm, const Work& work) {
       return run<FormQ8_0>(mm, work);
     case DType::q4_0:
       return run<FormQ4_0>(mm, work);
+    case DType::q4_1:
+      return run<FormQ4_1>(mm, work);
+    case DType::q5_0:
+      return run<FormQ5_0>(mm, work);
+    case DType::q5_1:
+      return run<FormQ5_1>(mm, work);
+    case DType::iq4_nl:
+      return run<FormIQ4_NL>(mm, work);
+    case DType::mxfp4:
+      return run<FormMxfp4>(mm, work);
     case DType::q4_k:
       return run<FormQ4_K>(mm, work);
+    case DType::q5_k:
+      return run<FormQ5_K>(mm, work);
+    case DType::iq4_xs:
+      return run<FormIQ4_XS>(mm, work);
     default:
       return run<FormQ6_K>(mm, work);
   }

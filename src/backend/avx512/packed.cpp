@@ -4,8 +4,16 @@
 #include <cstring>
 
 #include "quant/block.h"
+#include "quant/half.h"
+#include "quant/iq4_nl/iq4_nl.h"
+#include "quant/iq4_xs/iq4_xs.h"
+#include "quant/mxfp4/mxfp4.h"
 #include "quant/q4_0/q4_0.h"
+#include "quant/q4_1/q4_1.h"
 #include "quant/q4_k/q4_k.h"
+#include "quant/q5_0/q5_0.h"
+#include "quant/q5_1/q5_1.h"
+#include "quant/q5_k/q5_k.h"
 #include "quant/q6_k/q6_k.h"
 #include "quant/q8_0/q8_0.h"
 
@@ -14,6 +22,7 @@ namespace {
 
 constexpr std::uint32_t kLowHalves = 0x0f0f0f0fU;
 constexpr std::uint32_t kLowQuarters = 0x03030303U;
+constexpr std::uint32_t kLowBits = 0x01010101U;
 
 std::uint32_t four_bytes(const void* p) {
   std::uint32_t v;
@@ -26,131 +35,197 @@ void put(std::byte* vectors, int index, int lane, std::uint32_t v) {
   std::memcpy(vectors + index * kVectorBytes + lane * 4, &v, sizeof v);
 }
 
-void put_half(std::byte* halves, int lane, std::uint16_t v) {
-  std::memcpy(halves + lane * 2, &v, sizeof v);
+/// Number `index` of the head's rows of 16 halves, or of 16 bytes from byte `at` on.
+void put_half(std::byte* head, int index, int lane, std::uint16_t v) {
+  std::memcpy(head + (index * kPanelRows + lane) * 2, &v, sizeof v);
+}
+void put_byte(std::byte* head, int at, int index, int lane, int v) {
+  head[at + index * kPanelRows + lane] = static_cast<std::byte>(v);
 }
 
-/// Block b of a unit begins here.
-std::byte* vectors_of(const PackedUnit& unit, std::byte* out, int b) {
-  return out + unit.head_bytes + b * unit.vectors * kVectorBytes;
-}
-
-void pack_q8_0(const std::byte* row, int lane, std::byte* out) {
-  for (int b = 0; b < kQ8_0Unit.blocks; ++b, row += sizeof(BlockQ8_0)) {
-    const auto block = load_block<BlockQ8_0>(row);
-    put_half(out + b * 2 * kPanelRows, lane, block.d);
-    for (int g = 0; g < 8; ++g) {
-      put(vectors_of(kQ8_0Unit, out, b), g, lane, four_bytes(block.qs + 4 * g) ^ 0x80808080U);
-    }
+/// 16 bytes that hold weights i (low halves) and i + 16 (high halves), as groups g and g + 4 do.
+void put_halves(std::byte* vectors, int lane, const std::uint8_t* qs) {
+  for (int g = 0; g < 4; ++g) {
+    put(vectors, g, lane, four_bytes(qs + 4 * g));
   }
 }
 
-/// Q4_0's bytes hold weights i and i + 16 already, as groups g and g + 4 do.
-void pack_q4_0(const std::byte* row, int lane, std::byte* out) {
-  for (int b = 0; b < kQ4_0Unit.blocks; ++b, row += sizeof(BlockQ4_0)) {
-    const auto block = load_block<BlockQ4_0>(row);
-    put_half(out + b * 2 * kPanelRows, lane, block.d);
-    for (int g = 0; g < 4; ++g) {
-      put(vectors_of(kQ4_0Unit, out, b), g, lane, four_bytes(block.qs + 4 * g));
-    }
+/// 32 bytes with one group of 32 weights in their low (shift 0) or high (4) halves.
+void put_group(std::byte* vectors, int lane, const std::uint8_t* qs, int shift) {
+  for (int g = 0; g < 4; ++g) {
+    const std::uint32_t low = four_bytes(qs + 4 * g) >> shift & kLowHalves;
+    const std::uint32_t high = four_bytes(qs + 16 + 4 * g) >> shift & kLowHalves;
+    put(vectors, g, lane, low | high << 4);
   }
 }
 
-void pack_q4_k(const std::byte* row, int lane, std::byte* out) {
+// Each packs block b of a unit from where the unit begins in a row: its 32 weights, and the scales that they need.
+
+void pack_q8_0(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockQ8_0>(row + b * sizeof(BlockQ8_0));
+  put_half(head, b, lane, block.d);
+  for (int g = 0; g < 8; ++g) {
+    put(vectors, g, lane, four_bytes(block.qs + 4 * g) ^ 0x80808080U);
+  }
+}
+
+void pack_q4_0(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockQ4_0>(row + b * sizeof(BlockQ4_0));
+  put_half(head, b, lane, block.d);
+  put_halves(vectors, lane, block.qs);
+}
+
+void pack_q4_1(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockQ4_1>(row + b * sizeof(BlockQ4_1));
+  put_half(head, b, lane, block.d);
+  put_half(head, 2 + b, lane, block.m);
+  put_halves(vectors, lane, block.qs);
+}
+
+/// Bit i of qh is the fifth of weight i: bit g of group g's bytes.
+void put_fifth_bits(std::byte* vectors, int lane, const std::uint8_t (&qh)[4]) {
+  const std::uint32_t bits = four_bytes(qh);
+  std::uint32_t out = 0;
+  for (int i = 0; i < 32; ++i) {
+    out |= (bits >> i & 1) << (i % 4 * 8 + i / 4);
+  }
+  put(vectors, 4, lane, out);
+}
+
+void pack_q5_0(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockQ5_0>(row + b * sizeof(BlockQ5_0));
+  put_half(head, b, lane, block.d);
+  put_halves(vectors, lane, block.qs);
+  put_fifth_bits(vectors, lane, block.qh);
+}
+
+void pack_q5_1(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockQ5_1>(row + b * sizeof(BlockQ5_1));
+  put_half(head, b, lane, block.d);
+  put_half(head, 2 + b, lane, block.m);
+  put_halves(vectors, lane, block.qs);
+  put_fifth_bits(vectors, lane, block.qh);
+}
+
+void pack_iq4_nl(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockIQ4_NL>(row + b * sizeof(BlockIQ4_NL));
+  put_half(head, b, lane, block.d);
+  put_halves(vectors, lane, block.qs);
+}
+
+/// The scale of kTwiceE2m1, 2^(e - 128), is a power of two: its upper 16 bits are all of it.
+void pack_mxfp4(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockMxfp4>(row + b * sizeof(BlockMxfp4));
+  const std::uint32_t bits = block.e > 1 ? (block.e - 1U) << 23 : 1U << (21 + block.e);
+  put_half(head, b, lane, static_cast<std::uint16_t>(bits >> 16));
+  put_halves(vectors, lane, block.qs);
+}
+
+/// The scales of Q4_K and Q5_K.
+template <class Block>
+void put_k_scales(const Block& block, int b, int lane, std::byte* head) {
+  put_half(head, 0, lane, block.d);
+  put_half(head, 1, lane, block.dmin);
+  put_byte(head, 64, b, lane, q4_k_scale(block.scales, b));
+  put_byte(head, 64, 8 + b, lane, q4_k_min(block.scales, b));
+}
+
+void pack_q4_k(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
   const auto block = load_block<BlockQ4_K>(row);
-  put_half(out, lane, block.d);
-  put_half(out + 2 * kPanelRows, lane, block.dmin);
-  for (int b = 0; b < kQ4_KUnit.blocks; ++b) {
-    out[64 + b * kPanelRows + lane] = static_cast<std::byte>(q4_k_scale(block.scales, b));
-    out[64 + (8 + b) * kPanelRows + lane] = static_cast<std::byte>(q4_k_min(block.scales, b));
-    const std::uint8_t* qs = block.qs + b / 2 * BlockQ4_K::kGroup;
-    const int shift = b % 2 * 4;
-    for (int g = 0; g < 4; ++g) {
-      const std::uint32_t low = four_bytes(qs + 4 * g) >> shift & kLowHalves;
-      const std::uint32_t high = four_bytes(qs + 16 + 4 * g) >> shift & kLowHalves;
-      put(vectors_of(kQ4_KUnit, out, b), g, lane, low | high << 4);
-    }
-  }
+  put_k_scales(block, b, lane, head);
+  put_group(vectors, lane, block.qs + b / 2 * BlockQ4_K::kGroup, b % 2 * 4);
 }
 
-void pack_q6_k(const std::byte* row, int lane, std::byte* out) {
+void pack_q5_k(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockQ5_K>(row);
+  put_k_scales(block, b, lane, head);
+  put_group(vectors, lane, block.qs + b / 2 * BlockQ5_K::kGroup, b % 2 * 4);
+  std::uint32_t fifth = 0;
+  for (int g = 0; g < 8; ++g) {
+    fifth |= (four_bytes(block.qh + 4 * g) >> b & kLowBits) << g;
+  }
+  put(vectors, 4, lane, fifth);
+}
+
+void pack_iq4_xs(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
+  const auto block = load_block<BlockIQ4_XS>(row);
+  put_half(head, 0, lane, block.d);
+  put_byte(head, 64, b, lane, iq4_xs_scale(block, b));
+  put_halves(vectors, lane, block.qs + b * BlockIQ4_XS::kGroup / 2);
+}
+
+void pack_q6_k(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors) {
   const auto block = load_block<BlockQ6_K>(row);
-  put_half(out, lane, block.d);
-  for (int s = 0; s < 16; ++s) {
-    out[64 + s * kPanelRows + lane] = static_cast<std::byte>(block.scales[s]);
+  put_half(head, 0, lane, block.d);
+  put_byte(head, 64, 2 * b, lane, block.scales[2 * b]);
+  put_byte(head, 64, 2 * b + 1, lane, block.scales[2 * b + 1]);
+  const Q6KPlace at = q6_k_at(b * 32);
+  put_group(vectors, lane, block.ql + at.low, at.low_shift);
+  std::uint32_t upper[2] = {};
+  for (int g = 0; g < 8; ++g) {
+    upper[g % 2] |= (four_bytes(block.qh + at.high + 4 * g) >> at.high_shift & kLowQuarters) << g / 2 * 2;
   }
-  for (int b = 0; b < kQ6_KUnit.blocks; ++b) {
-    const Q6KPlace at = q6_k_at(b * 32);
-    std::byte* vectors = vectors_of(kQ6_KUnit, out, b);
-    std::uint32_t upper[2] = {};
-    for (int g = 0; g < 4; ++g) {
-      const std::uint32_t low = four_bytes(block.ql + at.low + 4 * g) >> at.low_shift & kLowHalves;
-      const std::uint32_t high = four_bytes(block.ql + at.low + 16 + 4 * g) >> at.low_shift & kLowHalves;
-      put(vectors, g, lane, low | high << 4);
-    }
-    for (int g = 0; g < 8; ++g) {
-      upper[g % 2] |= (four_bytes(block.qh + at.high + 4 * g) >> at.high_shift & kLowQuarters) << g / 2 * 2;
-    }
-    put(vectors, 4, lane, upper[0]);
-    put(vectors, 5, lane, upper[1]);
-  }
+  put(vectors, 4, lane, upper[0]);
+  put(vectors, 5, lane, upper[1]);
 }
 
-using PackRow = void (*)(const std::byte* row, int lane, std::byte* unit);
+struct Packer {
+  DType type;
+  const PackedUnit* unit;
+  void (*pack_block)(const std::byte* row, int b, int lane, std::byte* head, std::byte* vectors);
+};
+constexpr Packer kPackers[] = {
+    {DType::q8_0, &kQ8_0Unit, pack_q8_0},    {DType::q4_0, &kQ4_0Unit, pack_q4_0},
+    {DType::q4_1, &kQ4_1Unit, pack_q4_1},    {DType::q5_0, &kQ5_0Unit, pack_q5_0},
+    {DType::q5_1, &kQ5_1Unit, pack_q5_1},    {DType::iq4_nl, &kIQ4_NLUnit, pack_iq4_nl},
+    {DType::mxfp4, &kMxfp4Unit, pack_mxfp4}, {DType::q4_k, &kQ4_KUnit, pack_q4_k},
+    {DType::q5_k, &kQ5_KUnit, pack_q5_k},    {DType::iq4_xs, &kIQ4_XSUnit, pack_iq4_xs},
+    {DType::q6_k, &kQ6_KUnit, pack_q6_k},
+};
 
-PackRow pack_row(DType type) {
-  return type == DType::q8_0   ? pack_q8_0
-         : type == DType::q4_0 ? pack_q4_0
-         : type == DType::q4_k ? pack_q4_k
-                               : pack_q6_k;
+const Packer* packer_of(DType type) {
+  const auto* at =
+      std::find_if(std::begin(kPackers), std::end(kPackers), [&](const Packer& p) { return p.type == type; });
+  return at == std::end(kPackers) ? nullptr : at;
 }
 
 }  // namespace
 
 const PackedUnit* packed_unit(DType type) {
-  switch (type) {
-    case DType::q8_0:
-      return &kQ8_0Unit;
-    case DType::q4_0:
-      return &kQ4_0Unit;
-    case DType::q4_k:
-      return &kQ4_KUnit;
-    case DType::q6_k:
-      return &kQ6_KUnit;
-    default:
-      return nullptr;
-  }
+  const Packer* packer = packer_of(type);
+  return packer == nullptr ? nullptr : packer->unit;
 }
 
 std::int64_t packed_row_bytes(DType type, std::int64_t cols) {
   const PackedUnit* unit = packed_unit(type);
-  const std::int64_t unit_cols = unit == nullptr ? 1 : unit->blocks * 32;
-  return unit == nullptr || cols % unit_cols != 0 ? 0 : cols / unit_cols * unit->bytes() / kPanelRows;
+  return unit == nullptr ? 0 : unit->units_of(cols) * unit->bytes() / kPanelRows;
 }
 
-void pack_panel(DType type, const std::byte* rows, std::int64_t row_bytes, int n_rows, std::int64_t n_units,
+void pack_panel(DType type, const std::byte* rows, std::int64_t row_bytes, int n_rows, std::int64_t cols,
                 std::byte* panel) {
-  const PackedUnit& unit = *packed_unit(type);
+  const Packer& packer = *packer_of(type);
+  const PackedUnit& unit = *packer.unit;
   const std::int64_t unit_row_bytes = bytes_of(format_of(type), unit.blocks * 32);
-  const PackRow pack_one = pack_row(type);
-  if (n_rows < kPanelRows) {
-    std::memset(panel, 0, static_cast<std::size_t>(n_units * unit.bytes()));
+  const std::int64_t n_blocks = cols / 32;
+  if (n_rows < kPanelRows || n_blocks % unit.blocks != 0) {
+    std::memset(panel, 0, static_cast<std::size_t>(unit.units_of(cols) * unit.bytes()));
   }
-  for (std::int64_t u = 0; u < n_units; ++u) {
+  for (std::int64_t block = 0; block < n_blocks; ++block) {
+    const auto b = static_cast<int>(block % unit.blocks);
+    std::byte* head = panel + block / unit.blocks * unit.bytes();
+    std::byte* vectors = head + unit.head_bytes + b * unit.vectors * kVectorBytes;
     for (int lane = 0; lane < n_rows; ++lane) {
-      pack_one(rows + lane * row_bytes + u * unit_row_bytes, lane, panel + u * unit.bytes());
+      packer.pack_block(rows + lane * row_bytes + block / unit.blocks * unit_row_bytes, b, lane, head, vectors);
     }
   }
 }
 
 void pack(const MatrixView& w, Range panels, std::byte* packed) {
-  const PackedUnit& unit = *packed_unit(w.type);
   const std::int64_t panel_bytes = packed_row_bytes(w.type, w.cols) * kPanelRows;
   for (std::int64_t p = panels.begin; p < panels.end; ++p) {
     const std::int64_t row = p * kPanelRows;
     const auto n_rows = static_cast<int>(std::min<std::int64_t>(kPanelRows, w.rows - row));
-    pack_panel(w.type, w.data + row * w.row_bytes, w.row_bytes, n_rows, w.cols / (unit.blocks * 32),
-               packed + p * panel_bytes);
+    pack_panel(w.type, w.data + row * w.row_bytes, w.row_bytes, n_rows, w.cols, packed + p * panel_bytes);
   }
 }
 

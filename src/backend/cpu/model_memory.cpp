@@ -100,7 +100,7 @@ Sizes sizes_of(const ModelMemory& model, KvType kv_type, const OpTable& table) {
     widest = std::max(widest, static_cast<std::size_t>(width));
   }
   sizes.logits = aligned(outputs * static_cast<std::size_t>(model.limits.n_logits) * kFloat);
-  sizes.shared = aligned(std::max(tokens, outputs) * widest * 2 + 64);
+  sizes.shared = aligned(std::max(tokens, outputs) * aligned(widest) * 2 + 64);  // kernels may fill rows up
   std::size_t row = 0;
   for (const MatrixView& w : model.weights.matrices) {
     row = std::max(row, static_cast<std::size_t>(w.cols) * kFloat);

@@ -13,8 +13,17 @@
 #include "quant/block.h"
 #include "quant/formats.h"
 #include "quant/half.h"
+#include "quant/iq4_nl/iq4_nl.h"
+#include "quant/iq4_xs/iq4_xs.h"
+#include "quant/mxfp4/e2m1.h"
+#include "quant/mxfp4/mxfp4.h"
 #include "quant/q4_0/q4_0.h"
+#include "quant/q4_1/q4_1.h"
 #include "quant/q4_k/q4_k.h"
+#include "quant/q5_0/fifth_bits.h"
+#include "quant/q5_0/q5_0.h"
+#include "quant/q5_1/q5_1.h"
+#include "quant/q5_k/q5_k.h"
 #include "quant/q6_k/q6_k.h"
 #include "quant/q8_0/q8_0.h"
 
@@ -79,15 +88,85 @@ WeightBlock q4_0_block(const std::byte* row, std::int64_t b) {
   return block;
 }
 
-WeightBlock q4_k_block(const std::byte* row, std::int64_t b) {
-  const auto from = load_block<BlockQ4_K>(row + b / 8 * static_cast<std::int64_t>(sizeof(BlockQ4_K)));
-  const int group = static_cast<int>(b % 8);
+WeightBlock q4_1_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ4_1>(row + b * static_cast<std::int64_t>(sizeof(BlockQ4_1)));
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d)}, .min = -f16_to_f32(from.m)};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    block.q[i] = static_cast<std::int8_t>(from.qs[i % 16] >> i / 16 * 4 & 15);
+  }
+  return block;
+}
+
+WeightBlock q5_0_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ5_0>(row + b * static_cast<std::int64_t>(sizeof(BlockQ5_0)));
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d)}};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    block.q[i] = static_cast<std::int8_t>(q5_value(from.qs, from.qh, static_cast<int>(i)) - 16);
+  }
+  return block;
+}
+
+WeightBlock q5_1_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ5_1>(row + b * static_cast<std::int64_t>(sizeof(BlockQ5_1)));
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d)}, .min = -f16_to_f32(from.m)};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    block.q[i] = static_cast<std::int8_t>(q5_value(from.qs, from.qh, static_cast<int>(i)));
+  }
+  return block;
+}
+
+WeightBlock iq4_nl_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockIQ4_NL>(row + b * static_cast<std::int64_t>(sizeof(BlockIQ4_NL)));
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d)}};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    block.q[i] = kIq4Values[from.qs[i % 16] >> i / 16 * 4 & 15];
+  }
+  return block;
+}
+
+WeightBlock mxfp4_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockMxfp4>(row + b * static_cast<std::int64_t>(sizeof(BlockMxfp4)));
+  WeightBlock block{.q = {}, .scales = {std::ldexp(1.0F, static_cast<int>(from.e) - 128)}};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    block.q[i] = kTwiceE2m1[from.qs[i % 16] >> i / 16 * 4 & 15];
+  }
+  return block;
+}
+
+/// Of Q4_K and Q5_K, without Q5_K's fifth bits.
+template <class Block>
+WeightBlock affine_k_block(const Block& from, int group) {
   WeightBlock block{.q = {},
                     .scales = {f16_to_f32(from.d) * static_cast<float>(q4_k_scale(from.scales, group))},
                     .min = f16_to_f32(from.dmin) * static_cast<float>(q4_k_min(from.scales, group))};
   for (std::size_t i = 0; i < kQ8Block; ++i) {
-    const std::uint8_t byte = from.qs[static_cast<std::size_t>(group / 2 * BlockQ4_K::kGroup) + i];
+    const std::uint8_t byte = from.qs[static_cast<std::size_t>(group / 2 * Block::kGroup) + i];
     block.q[i] = static_cast<std::int8_t>(byte >> group % 2 * 4 & 15);
+  }
+  return block;
+}
+
+WeightBlock q4_k_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ4_K>(row + b / 8 * static_cast<std::int64_t>(sizeof(BlockQ4_K)));
+  return affine_k_block(from, static_cast<int>(b % 8));
+}
+
+WeightBlock q5_k_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockQ5_K>(row + b / 8 * static_cast<std::int64_t>(sizeof(BlockQ5_K)));
+  WeightBlock block = affine_k_block(from, static_cast<int>(b % 8));
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    block.q[i] = static_cast<std::int8_t>(block.q[i] | (from.qh[i] >> b % 8 & 1) << 4);
+  }
+  return block;
+}
+
+WeightBlock iq4_xs_block(const std::byte* row, std::int64_t b) {
+  const auto from = load_block<BlockIQ4_XS>(row + b / 8 * static_cast<std::int64_t>(sizeof(BlockIQ4_XS)));
+  const int group = static_cast<int>(b % 8);
+  WeightBlock block{.q = {}, .scales = {f16_to_f32(from.d) * static_cast<float>(iq4_xs_scale(from, group))}};
+  for (std::size_t i = 0; i < kQ8Block; ++i) {
+    const std::uint8_t byte = from.qs[static_cast<std::size_t>(group) * 16 + i % 16];
+    block.q[i] = kIq4Values[byte >> i / 16 * 4 & 15];
   }
   return block;
 }
@@ -117,8 +196,22 @@ BlockOf block_of(DType type) {
       return q8_0_block;
     case DType::q4_0:
       return q4_0_block;
+    case DType::q4_1:
+      return q4_1_block;
+    case DType::q5_0:
+      return q5_0_block;
+    case DType::q5_1:
+      return q5_1_block;
+    case DType::iq4_nl:
+      return iq4_nl_block;
+    case DType::mxfp4:
+      return mxfp4_block;
     case DType::q4_k:
       return q4_k_block;
+    case DType::q5_k:
+      return q5_k_block;
+    case DType::iq4_xs:
+      return iq4_xs_block;
     case DType::q6_k:
       return q6_k_block;
     default:
