@@ -29,6 +29,7 @@ constexpr int kPiece = 16;       // blocks that are unpacked at once for many ro
 constexpr int kTilePanels = 2;   // panels x rows of x whose sums fit in the registers
 constexpr int kTileRowsOfX = 6;
 constexpr int kTokenBlock = 264;  // rows of x, at most, that share an unpacked piece: whole tiles
+constexpr int kFewTiles = 8;      // up to here a tile fetches so much that it must be spread
 constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 512 bytes
 constexpr int kStreams = 2;       // places of memory that are read side by side: one alone is below the read speed
 constexpr int kFewRows = 8;       // up to here weights go from memory to registers
@@ -165,11 +166,29 @@ struct Piece {
   std::byte packed[kTilePanels][kPiece / Form::kUnit.blocks][kUnitBytes<Form>];  // of weights that are not packed yet
 };
 
+/// Where a packed piece of two panels lies, fetched line by line while another is multiplied.
+struct Fetch {
+  const std::byte* data = nullptr;
+  std::int64_t panel_bytes = 0;
+  int lines = 0;  // of each panel; 0: nothing is fetched
+
+  LL_INLINE void line(int i) const {
+    prefetch(data + i * 64);
+    prefetch(data + panel_bytes + i * 64);
+  }
+};
+
 /// Rows t0 ... of the token block at i0 against the unpacked piece, n blocks from b0 on. Length is n where it is known
-/// to the compiler, else 0.
-template <class Form, int T, int Length>
-inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0, int length) {
+/// to the compiler, else 0. Lines `mine` are fetched, a few with each block when the tile is one of Few: all at once
+/// would wait for each other there, and among many tiles each has one or two.
+template <class Form, int T, int Length, bool Few>
+inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0, int length, const Fetch& fetch,
+                 Range mine) {
   const int n = Length > 0 ? Length : length;
+  const int lines_a_block = (mine.end - mine.begin + n - 1) / n;
+  while (!Few && mine.begin < mine.end) {
+    fetch.line(mine.begin++);
+  }
   Floats s[T][kTilePanels];
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
@@ -180,6 +199,9 @@ inline void tile(Piece<Form>& c, const Rows8& x, int out, int i0, int t0, int b0
   }
   const std::int64_t first = x.at(i0 + t0, b0);
   for (int b = 0; b < n; ++b) {
+    for (int i = 0; Few && i < lines_a_block && mine.begin < mine.end; ++i) {
+      fetch.line(mine.begin++);
+    }
     for (int half = 0; half < Form::kScales; ++half) {
       Ints dot[T][kTilePanels];
 #pragma GCC unroll 8
@@ -268,20 +290,6 @@ inline void unpack_piece(const Matmul& mm, Piece<Form>& c, int p, int slot, int 
   }
 }
 
-/// Where the packed piece of block b0 of two panels from p on lies, fetched part by part while another is multiplied.
-struct Fetch {
-  const std::byte* data = nullptr;
-  std::int64_t panel_bytes = 0;
-  int lines = 0;  // of each panel; 0: nothing is fetched
-
-  LL_INLINE void part(int index, int count) const {
-    const int end = lines * (index + 1) / count;
-    for (int line = lines * index / count; line < end; ++line) {
-      prefetch(data + line * 64);
-      prefetch(data + panel_bytes + line * 64);
-    }
-  }
-};
 template <class Form>
 inline Fetch fetch_of(const Matmul& mm, const Rows8& x, int p, int b0) {
   const std::int64_t panel_bytes = x.n_blocks / Form::kUnit.blocks * kUnitBytes<Form>;
@@ -298,27 +306,61 @@ LL_INLINE void fetch_outputs(const Matmul& mm, int i, int n, int p) {
   }
 }
 
-/// Tiles of T rows of x from row t of the token block on, as many as fit; the row after the last one.
+/// What tiles() needs to know beside the rows: the piece from block b0 on of the panels from p on, their place in the
+/// sums, and the piece that comes next.
+struct Part {
+  int p, out, b0;
+  Fetch fetch;
+};
+
+/// T rows of x from row t of the token block on.
 template <class Form, int T>
-inline int tiles(const Matmul& mm, Piece<Form>& c, const Rows8& x, int p, int out, Range tokens, int t, int b0,
-                 const Fetch& fetch) {
+inline void rows_tile(const Matmul& mm, Piece<Form>& c, const Rows8& x, const Part& part, Range tokens, int t) {
   const int n_tokens = tokens.end - tokens.begin;
-  const int n = x.piece_len(b0);
-  const int n_parts = (n_tokens + kTileRowsOfX - 1) / kTileRowsOfX;
-  for (; t + T <= n_tokens; t += T) {
-    if (t % kTileRowsOfX == 0) {
-      fetch.part(t / kTileRowsOfX, n_parts);
-    }
-    if (b0 + kPiece >= x.n_blocks) {
-      fetch_outputs(mm, tokens.begin + t, T, p);
-    }
-    if (n == kPiece) {
-      tile<Form, T, kPiece>(c, x, out, tokens.begin, t, b0, n);
-    } else {
-      tile<Form, T, 0>(c, x, out, tokens.begin, t, b0, n);
-    }
+  const int n = x.piece_len(part.b0);
+  const Range mine{part.fetch.lines * t / n_tokens, part.fetch.lines * (t + T) / n_tokens};
+  if (part.b0 + kPiece >= x.n_blocks) {
+    fetch_outputs(mm, tokens.begin + t, T, part.p);
   }
-  return t;
+  if (n < kPiece) {
+    tile<Form, T, 0, true>(c, x, part.out, tokens.begin, t, part.b0, n, part.fetch, mine);
+  } else if (n_tokens <= kFewTiles * kTileRowsOfX) {
+    tile<Form, T, kPiece, true>(c, x, part.out, tokens.begin, t, part.b0, n, part.fetch, mine);
+  } else {
+    tile<Form, T, kPiece, false>(c, x, part.out, tokens.begin, t, part.b0, n, part.fetch, mine);
+  }
+}
+
+/// All rows in the least number of tiles; the last three share what is left evenly, so that none is of one or two rows.
+template <class Form>
+inline void tiles(const Matmul& mm, Piece<Form>& c, const Rows8& x, const Part& part, Range tokens) {
+  const int n_tokens = tokens.end - tokens.begin;
+  for (int t = 0; t < n_tokens;) {
+    const int left = n_tokens - t;
+    const int n_tiles = (left + kTileRowsOfX - 1) / kTileRowsOfX;
+    const int rows = n_tiles > 3 ? kTileRowsOfX : (left + n_tiles - 1) / n_tiles;
+    switch (rows) {
+      case 6:
+        rows_tile<Form, 6>(mm, c, x, part, tokens, t);
+        break;
+      case 5:
+        rows_tile<Form, 5>(mm, c, x, part, tokens, t);
+        break;
+      case 4:
+        rows_tile<Form, 4>(mm, c, x, part, tokens, t);
+        break;
+      case 3:
+        rows_tile<Form, 3>(mm, c, x, part, tokens, t);
+        break;
+      case 2:
+        rows_tile<Form, 2>(mm, c, x, part, tokens, t);
+        break;
+      default:
+        rows_tile<Form, 1>(mm, c, x, part, tokens, t);
+        break;
+    }
+    t += rows;
+  }
 }
 
 /// Rows `tokens` of x against the first panels, 1 or 2, of `panels`, a piece from block b0 on; the sums are in
@@ -330,9 +372,7 @@ inline void panel_pair(const Matmul& mm, Piece<Form>& c, const Rows8& x, Range t
     const int p = panels.begin + slot < panels.end ? panels.begin + slot : panels.begin;
     unpack_piece<Form>(mm, c, p, slot, b0, x.piece_len(b0));
   }
-  int t = tiles<Form, kTileRowsOfX>(mm, c, x, panels.begin, out, tokens, 0, b0, fetch);
-  t = tiles<Form, 2>(mm, c, x, panels.begin, out, tokens, t, b0, fetch);
-  tiles<Form, 1>(mm, c, x, panels.begin, out, tokens, t, b0, fetch);
+  tiles<Form>(mm, c, x, {panels.begin, out, b0, fetch}, tokens);
 }
 
 /// Rows `tokens` of x against `panels`, at most kOutPanels.
