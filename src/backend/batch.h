@@ -13,6 +13,10 @@ namespace llorch {
 /// how a prompt was cut.
 inline constexpr int kKvBlock = 32;
 
+/// Positions whose pieces attention merges among themselves before they join the others: what threads share out where
+/// one sequence has little else to share.
+inline constexpr int kKvSpan = 256;
+
 /// Layers with the same window share one paged table.
 struct KvGroup {
   std::span<const std::int32_t> kv_slots;  // [n_tokens] block * kKvBlock + slot, where each token's k and v are written

@@ -5,8 +5,8 @@
 // What every table promises (ref, avx2, avx512; not blas): a token's row of every slot depends on that token's sequence
 // alone, bit for bit: never on the other rows of the batch, the number of threads, or how a prompt was chunked. So a
 // matmul output is one chain of sums in one fixed order over K, and attention walks the KV in pieces of kKvBlock
-// positions, aligned at multiples of kKvBlock, merged first to last. KV slots past a query's position may hold
-// anything, NaN too: they must not be read into a sum, not even times 0.
+// positions, aligned at multiples of kKvBlock, merged first to last within spans of kKvSpan, and the spans likewise. KV
+// slots past a query's position may hold anything, NaN too: they must not be read into a sum, not even times 0.
 #pragma once
 
 #include <cstddef>

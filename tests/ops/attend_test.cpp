@@ -18,6 +18,7 @@ struct Shape {
   int window;
   float softcap;
   bool sinks = false;
+  bool v_is_k = false;
 };
 
 /// Sequences with all their keys stored, in blocks that lie in a random order, and the queries of every position.
@@ -46,7 +47,7 @@ class Sequences {
       fill(static_cast<int>(s), lengths[s]);
       q_.push_back(random_floats(static_cast<std::size_t>(lengths[s]) * width(), static_cast<std::uint32_t>(100 + s)));
     }
-    stage_.kv = {{k_.data(), v_.data()}};
+    stage_.kv = {{k_.data(), shape.v_is_k ? k_.data() : v_.data()}};
     if (shape.sinks) {
       sinks_ = stage_.add_vector(random_floats(static_cast<std::size_t>(shape.n_heads), 77, 4.0F));
     }
@@ -84,7 +85,8 @@ class Sequences {
                          .window = shape_.window,
                          .scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim)),
                          .softcap = shape_.softcap,
-                         .sinks = sinks_};
+                         .sinks = sinks_,
+                         .v_is_k = shape_.v_is_k};
     stage_.run(n_threads, [&](const Work& work) { table.attend(op, 0, work); });
     return stage_.slot(Slot::att);
   }
@@ -97,8 +99,12 @@ class Sequences {
         const std::size_t at = static_cast<std::size_t>(block * shape_.n_kv_heads + h) * piece_bytes_;
         const auto seed = static_cast<std::uint32_t>((s * 1000 + p) * 16 + h);
         const auto values = random_floats(static_cast<std::size_t>(2 * shape_.head_dim), seed, 2.0F);
-        ref::store_kv(stage_.kv_type, values.data(), shape_.head_dim, k_.data() + at, p % kKvBlock);
-        ref::store_kv(stage_.kv_type, values.data() + shape_.head_dim, shape_.head_dim, v_.data() + at, p % kKvBlock);
+        ref::store_key(stage_.kv_type, values.data(), shape_.head_dim, k_.data() + at, p % kKvBlock);
+        if (shape_.v_is_k) {
+          continue;
+        }
+        ref::store_value(stage_.kv_type, values.data() + shape_.head_dim, shape_.head_dim, v_.data() + at,
+                         p % kKvBlock);
       }
     }
   }
@@ -174,6 +180,29 @@ TEST(Attend, EveryKvType) {
       for (const int length : {1, 33, 65, 97}) {
         check_shape(shape, length, type);
       }
+    }
+  }
+}
+
+/// One row a token is key and value, and many heads share it; head counts that leave odd rows to a tile.
+TEST(Attend, KeysThatAreTheValues) {
+  const Shape shapes[] = {
+      {16, 1, 72, 0, 0, false, true}, {50, 1, 24, 0, 0, false, true}, {7, 1, 96, 33, 0, false, true}};
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::q8_0}) {
+    for (const Shape& shape : shapes) {
+      for (const int length : {1, 40, 97}) {
+        check_shape(shape, length, type);
+      }
+    }
+  }
+}
+
+/// Beyond one span of keys, where few queries are shared out span by span and many tile by tile.
+TEST(Attend, SeveralSpans) {
+  const Shape shapes[] = {{2, 1, 16, 0, 0}, {3, 3, 8, 300, 0}, {5, 1, 20, 0, 0, true}, {4, 1, 32, 0, 0, false, true}};
+  for (const Shape& shape : shapes) {
+    for (const int length : {kKvSpan - 1, kKvSpan + 1, 2 * kKvSpan + 40}) {
+      check_shape(shape, length, KvType::f16);
     }
   }
 }

@@ -213,9 +213,9 @@ Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads, Kv
   for (const int slot : slots) {
     for (int h = 0; h < op.n_kv_heads; ++h) {
       const std::size_t at = static_cast<std::size_t>(slot / kKvBlock * op.n_kv_heads + h) * piece_bytes;
-      ref::load_kv(type, k.data() + at, op.head_dim, slot % kKvBlock, row.data());
+      ref::load_key(type, k.data() + at, op.head_dim, slot % kKvBlock, row.data());
       out.k.insert(out.k.end(), row.begin(), row.end());
-      ref::load_kv(type, v.data() + at, op.head_dim, slot % kKvBlock, row.data());
+      ref::load_value(type, v.data() + at, op.head_dim, slot % kKvBlock, row.data());
       out.v.insert(out.v.end(), row.begin(), row.end());
     }
   }
@@ -250,31 +250,42 @@ TEST(RopeStore, EveryKindAndKvType) {
   }
 }
 
-/// The values that the cache gives back, as their types have them.
+/// What a type makes of values[d].
+float kept(KvType type, const std::vector<float>& values, std::size_t d) {
+  if (type == KvType::f32) {
+    return values[d];
+  }
+  if (type == KvType::f16) {
+    return f16_to_f32(f32_to_f16(values[d]));
+  }
+  float largest = 0;
+  for (std::size_t i = d / 32 * 32; i < std::min(values.size(), d / 32 * 32 + 32); ++i) {
+    largest = std::max(largest, std::fabs(values[i]));
+  }
+  return f16_to_f32(f32_to_f16(largest / 127.0F)) * std::nearbyint(values[d] * (127.0F / largest));
+}
+
 TEST(Kv, StoresAndLoads) {
   const auto values = rows_of(1, 40, 9);
+  std::vector<float> bad = values;
+  bad[33] = NAN;
   std::vector<float> back(40);
   for (const KvType type : {KvType::f32, KvType::f16, KvType::q8_0}) {
-    const Aligned<std::byte> piece(static_cast<std::size_t>(kv_piece_bytes(type, 40)));
-    ref::store_kv(type, values.data(), 40, piece.data(), 7);
-    ref::load_kv(type, piece.data(), 40, 7, back.data());
-    for (int d = 0; d < 40; ++d) {
-      const float x = values[static_cast<std::size_t>(d)];
-      const auto* block = values.data() + d / 32 * 32;
-      float largest = 0;
-      for (int i = 0; i < std::min(32, 40 - d / 32 * 32); ++i) {
-        largest = std::max(largest, std::fabs(block[i]));
+    for (const bool is_key : {true, false}) {
+      const auto store = is_key ? ref::store_key : ref::store_value;
+      const auto load = is_key ? ref::load_key : ref::load_value;
+      const Aligned<std::byte> piece(static_cast<std::size_t>(kv_piece_bytes(type, 40)));
+      for (int slot = 0; slot < kKvBlock; ++slot) {
+        store(type, slot % 2 == 0 ? values.data() : bad.data(), 40, piece.data(), slot);
       }
-      const float half = f16_to_f32(f32_to_f16(x));
-      const float eighth = f16_to_f32(f32_to_f16(largest / 127.0F)) * std::nearbyint(x * (127.0F / largest));
-      EXPECT_EQ(back[static_cast<std::size_t>(d)], type == KvType::f32 ? x : type == KvType::f16 ? half : eighth);
+      load(type, piece.data(), 40, 8, back.data());
+      for (std::size_t d = 0; d < 40; ++d) {
+        EXPECT_EQ(back[d], kept(type, values, d)) << d;
+      }
+      load(type, piece.data(), 40, 31, back.data());
+      EXPECT_TRUE(std::isnan(back[33]));
+      EXPECT_EQ(back[0], kept(type, values, 0));
     }
-    std::vector<float> bad = values;
-    bad[33] = NAN;
-    ref::store_kv(type, bad.data(), 40, piece.data(), 7);
-    ref::load_kv(type, piece.data(), 40, 7, back.data());
-    EXPECT_TRUE(std::isnan(back[33]));
-    EXPECT_FALSE(std::isnan(back[0]));
   }
 }
 

@@ -4,12 +4,15 @@
 
 #include "backend/avx2/kernels.h"
 #include "backend/avx2/lanes.h"
-#include "backend/ref/kv.h"
+#include "backend/kv_bytes.h"
 #include "base/check.h"
 
 LL_TARGET_BEGIN
 namespace llorch::avx2 {
 namespace {
+
+constexpr int kAttendRows = 6;  // queries x 2 vectors of keys, or of channels, whose sums fit in the registers
+
 #include "backend/avx2/generic/attend.inc"
 }  // namespace
 

@@ -82,6 +82,52 @@ LL_INLINE void sums_of_four(const Floats (&v)[4], float* out) {
   _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
 }
 
+/// The largest lane.
+LL_INLINE float top_of(Floats v) {
+  __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  m = _mm_max_ps(m, _mm_movehl_ps(m, m));
+  return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
+}
+/// Whether a > b in any lane; a NaN is greater than nothing.
+LL_INLINE bool any_greater(Floats a, Floats b) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0;
+}
+/// -infinity in the lanes outside [begin, end), which may reach beyond the lanes.
+LL_INLINE Floats only_lanes(Floats v, int begin, int end) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i inside = _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(begin), lane),
+                                             _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
+  return _mm256_blendv_ps(_mm256_set1_ps(-__builtin_inff()), v, _mm256_castsi256_ps(inside));
+}
+/// t - floor(t).
+LL_INLINE Floats fraction(Floats t) {
+  return _mm256_sub_ps(t, _mm256_floor_ps(t));
+}
+/// p * 2^floor(t), 0 where t < -126; a NaN stays one.
+LL_INLINE Floats times_power(Floats p, Floats t) {
+  const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_floor_ps(t)), _mm256_set1_epi32(127));
+  const __m256 power = _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+  return _mm256_and_ps(_mm256_mul_ps(p, power), _mm256_cmp_ps(t, _mm256_set1_ps(-126.0F), _CMP_NLT_UQ));
+}
+/// Row i, lane j to row j, lane i.
+LL_INLINE void transpose(Floats (&v)[kLanes]) {
+  __m256 quads[kLanes];
+  for (int i = 0; i < kLanes; i += 4) {
+    const __m256 a = _mm256_unpacklo_ps(v[i], v[i + 1]);
+    const __m256 b = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    const __m256 c = _mm256_unpacklo_ps(v[i + 2], v[i + 3]);
+    const __m256 d = _mm256_unpackhi_ps(v[i + 2], v[i + 3]);
+    quads[i] = _mm256_shuffle_ps(a, c, 0x44);
+    quads[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    quads[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+    quads[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    v[i] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x20);
+    v[i + 4] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x31);
+  }
+}
+
 /// 2^n for whole n in [-126, 127].
 LL_INLINE Floats power_of_two(Floats n) {
   const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));

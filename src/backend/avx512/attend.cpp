@@ -4,12 +4,15 @@
 
 #include "backend/avx512/kernels.h"
 #include "backend/avx512/lanes.h"
-#include "backend/ref/kv.h"
+#include "backend/kv_bytes.h"
 #include "base/check.h"
 
 LL_TARGET_BEGIN
 namespace llorch::avx512 {
 namespace {
+
+constexpr int kAttendRows = 12;  // queries x 2 vectors of keys, or of channels, whose sums fit in the registers
+
 #include "backend/avx2/generic/attend.inc"
 }  // namespace
 

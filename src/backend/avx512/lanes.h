@@ -92,6 +92,54 @@ LL_INLINE void sums_of_four(const Floats (&v)[4], float* out) {
   _mm_storeu_ps(out, _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, s)));
 }
 
+/// The largest lane.
+LL_INLINE float top_of(Floats v) {
+  return _mm512_reduce_max_ps(v);
+}
+/// Whether a > b in any lane; a NaN is greater than nothing.
+LL_INLINE bool any_greater(Floats a, Floats b) {
+  return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0;
+}
+/// -infinity in the lanes outside [begin, end), which may reach beyond the lanes.
+LL_INLINE Floats only_lanes(Floats v, int begin, int end) {
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __mmask16 inside = _mm512_cmp_epi32_mask(lane, _mm512_set1_epi32(end), _MM_CMPINT_LT) &
+                           _mm512_cmp_epi32_mask(lane, _mm512_set1_epi32(begin), _MM_CMPINT_NLT);
+  return _mm512_mask_mov_ps(_mm512_set1_ps(-__builtin_inff()), inside, v);
+}
+/// t - floor(t).
+LL_INLINE Floats fraction(Floats t) {
+  return _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+/// p * 2^floor(t), 0 where t < -126; a NaN stays one.
+LL_INLINE Floats times_power(Floats p, Floats t) {
+  return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(t, _mm512_set1_ps(-126.0F), _CMP_NLT_UQ), p, t);
+}
+/// Row i, lane j to row j, lane i.
+LL_INLINE void transpose(Floats (&v)[kLanes]) {
+  __m512 pairs[kLanes];
+  for (int i = 0; i < kLanes; i += 4) {
+    const __m512 a = _mm512_unpacklo_ps(v[i], v[i + 1]);
+    const __m512 b = _mm512_unpackhi_ps(v[i], v[i + 1]);
+    const __m512 c = _mm512_unpacklo_ps(v[i + 2], v[i + 3]);
+    const __m512 d = _mm512_unpackhi_ps(v[i + 2], v[i + 3]);
+    pairs[i] = _mm512_shuffle_ps(a, c, 0x44);
+    pairs[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
+    pairs[i + 2] = _mm512_shuffle_ps(b, d, 0x44);
+    pairs[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {  // pairs[4r + i]: columns i, i + 4, i + 8, i + 12 of rows 4r to 4r + 3
+    const __m512 a = _mm512_shuffle_f32x4(pairs[i], pairs[i + 4], 0x88);
+    const __m512 b = _mm512_shuffle_f32x4(pairs[i + 8], pairs[i + 12], 0x88);
+    const __m512 c = _mm512_shuffle_f32x4(pairs[i], pairs[i + 4], 0xdd);
+    const __m512 d = _mm512_shuffle_f32x4(pairs[i + 8], pairs[i + 12], 0xdd);
+    v[i] = _mm512_shuffle_f32x4(a, b, 0x88);
+    v[i + 4] = _mm512_shuffle_f32x4(c, d, 0x88);
+    v[i + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
+    v[i + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
+  }
+}
+
 /// 2^n for whole n in [-126, 127].
 LL_INLINE Floats power_of_two(Floats n) {
   const __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));

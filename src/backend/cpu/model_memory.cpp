@@ -71,15 +71,14 @@ struct Sizes {
   }
 };
 
-/// What the ops of the plan need for one token: the heads' sums and states, experts' scores, angles.
+/// What the ops of the plan need at least: a few queries and a piece of the KV as floats, experts' scores, angles.
 std::size_t op_scratch(const Plan& plan) {
-  constexpr std::size_t kStateBytes = 128;
+  constexpr std::size_t kAttendRows = 20;
   std::size_t bytes = 0;
   for (const Step& step : plan.steps) {
     if (const auto* attend = std::get_if<AttendOp>(&step.op)) {
       const auto padded = static_cast<std::size_t>(attend->head_dim) + 16;
-      bytes = std::max(bytes, static_cast<std::size_t>(attend->n_heads) * (kStateBytes + padded * kFloat) + 64 +
-                                  2 * kKvBlock * padded * kFloat);
+      bytes = std::max(bytes, ((2 * kKvBlock + 3 * kAttendRows) * padded + 2048) * kFloat);
     } else if (const auto* route = std::get_if<RouteOp>(&step.op)) {
       bytes = std::max(bytes, static_cast<std::size_t>(route->moe.n_experts) * 16);
     } else if (const auto* rope = std::get_if<RopeStoreOp>(&step.op)) {

@@ -1,11 +1,12 @@
-// The reference attend. A query walks the keys in pieces of kKvBlock positions (the KV blocks), first to last, with a
-// running maximum m, denominator l and sum acc (Milakov and Gimelshein, "Online normalizer calculation for softmax",
-// 2018):
+// The reference attend. A query walks the keys in spans of kKvSpan positions, and in each span in pieces of kKvBlock
+// positions (the KV blocks), first to last, with a running maximum m, denominator l and sum acc (Milakov and
+// Gimelshein, "Online normalizer calculation for softmax", 2018):
 //   s[j] = cap(scale * (q . k[j])), chains over head_dim in order, for the keys j of the piece that the query sees
 //   m' = max(m, s...), c = exp(m - m'), p[j] = exp(s[j] - m')
 //   l = l * c + (p[first] + ... + p[last]),  acc[d] = acc[d] * c, then += p[j] * v[j][d] for j first to last
-// and at the end att[d] = acc[d] / l. Before the first piece m = -inf and l = acc = 0, so that c = 0; with a sink m is
-// its logit and l = 1.
+// A span begins with m = -inf and l = acc = 0, so that c = 0. Spans are merged in the same way, first to last:
+//   M' = max(M, m), L = L * exp(M - M') + l * exp(m - M'), likewise the sums
+// from M = -inf and L = 0, or with a sink from its logit and L = 1; att[d] is the merged acc[d] / L.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -32,9 +33,11 @@ float dot(const float* a, const float* b, int n) {
   return sum;
 }
 
+/// A softmax so far: the largest score, the sum of its weights, and of the values that they weigh.
 struct Running {
   float max = -std::numeric_limits<float>::infinity();
   float sum = 0;
+  float* acc = nullptr;  // [head_dim]
 };
 
 /// A piece of k and of v, and room for one row of either as floats.
@@ -42,22 +45,28 @@ struct Piece {
   KvType type;
   const std::byte* k;
   const std::byte* v;
+  bool v_is_k;
   float* row;  // [head_dim]
 };
 
-/// Merges keys [begin, end) of one piece; acc is [head_dim].
-void merge_piece(const AttendOp& op, const float* q, const Piece& piece, Range keys, Running& run, float* acc) {
+/// What a sum shrinks by when the largest score goes from `before` to `now`; from -inf to -inf it stays.
+float shrunk(float before, float now) {
+  return before == now ? 1.0F : std::exp(before - now);
+}
+
+/// Merges keys [begin, end) of one piece.
+void merge_piece(const AttendOp& op, const float* q, const Piece& piece, Range keys, Running& run) {
   float s[kKvBlock];
   float max = run.max;
   for (int j = keys.begin; j < keys.end; ++j) {
-    load_kv(piece.type, piece.k, op.head_dim, j, piece.row);
+    load_key(piece.type, piece.k, op.head_dim, j, piece.row);
     s[j] = op.scale * dot(q, piece.row, op.head_dim);
     if (op.softcap > 0) {
       s[j] = op.softcap * std::tanh(s[j] / op.softcap);
     }
     max = std::max(max, s[j]);
   }
-  const float correction = std::exp(run.max - max);
+  const float correction = shrunk(run.max, max);
   float sum = 0;
   for (int j = keys.begin; j < keys.end; ++j) {
     s[j] = std::exp(s[j] - max);
@@ -66,13 +75,24 @@ void merge_piece(const AttendOp& op, const float* q, const Piece& piece, Range k
   run.sum = run.sum * correction + sum;
   run.max = max;
   for (int d = 0; d < op.head_dim; ++d) {
-    acc[d] *= correction;
+    run.acc[d] *= correction;
   }
   for (int j = keys.begin; j < keys.end; ++j) {
-    load_kv(piece.type, piece.v, op.head_dim, j, piece.row);
+    (piece.v_is_k ? load_key : load_value)(piece.type, piece.v, op.head_dim, j, piece.row);
     for (int d = 0; d < op.head_dim; ++d) {
-      acc[d] += s[j] * piece.row[d];
+      run.acc[d] += s[j] * piece.row[d];
     }
+  }
+}
+
+void merge_span(const Running& span, int head_dim, Running& run) {
+  const float max = std::max(run.max, span.max);
+  const float keep = shrunk(run.max, max);
+  const float take = shrunk(span.max, max);
+  run.max = max;
+  run.sum = run.sum * keep + span.sum * take;
+  for (int d = 0; d < head_dim; ++d) {
+    run.acc[d] = run.acc[d] * keep + span.acc[d] * take;
   }
 }
 
@@ -86,23 +106,31 @@ void attend_one(const AttendOp& op, const KvLayer& kv, const Work& work, int t, 
   const int kv_head = head / (op.n_heads / op.n_kv_heads);
   const auto out_at = (static_cast<std::ptrdiff_t>(t) * op.n_heads + head) * op.head_dim;
   const float* q = work.slot(Slot::q) + out_at;
-  float* acc = work.slot(Slot::att) + out_at;
-  std::fill_n(acc, op.head_dim, 0.0F);
-  Running run;
-  if (const float* sinks = work.vector(op.sinks)) {
-    run = {.max = sinks[head], .sum = 1};
-  }
-  LL_CHECK(static_cast<std::size_t>(op.head_dim) * sizeof(float) <= work.scratch.size(), "a head exceeds scratch");
+  const auto n = static_cast<std::size_t>(op.head_dim);
+  LL_CHECK(2 * n * sizeof(float) <= work.scratch.size(), "a head exceeds scratch");
   auto* row = reinterpret_cast<float*>(work.scratch.data());
+  Running run{.acc = work.slot(Slot::att) + out_at};
+  std::fill_n(run.acc, n, 0.0F);
+  if (const float* sinks = work.vector(op.sinks)) {
+    run.max = sinks[head];
+    run.sum = 1;
+  }
   const std::int64_t piece_bytes = kv_piece_bytes(work.kv_type, op.head_dim);
-  for (int block = first / kKvBlock; block <= position / kKvBlock; ++block) {
-    const int base = block * kKvBlock;
-    const std::int64_t at = (std::int64_t{blocks[block]} * op.n_kv_heads + kv_head) * piece_bytes;
-    const Range keys{std::max(first - base, 0), std::min(position - base + 1, kKvBlock)};
-    merge_piece(op, q, {work.kv_type, kv.k + at, kv.v + at, row}, keys, run, acc);
+  for (int begin = first; begin <= position;) {
+    const int end = std::min(position, begin / kKvSpan * kKvSpan + kKvSpan - 1) + 1;
+    Running span{.acc = row + n};
+    std::fill_n(span.acc, n, 0.0F);
+    for (int block = begin / kKvBlock; block <= (end - 1) / kKvBlock; ++block) {
+      const int base = block * kKvBlock;
+      const std::int64_t at = (std::int64_t{blocks[block]} * op.n_kv_heads + kv_head) * piece_bytes;
+      const Range keys{std::max(begin - base, 0), std::min(end - base, kKvBlock)};
+      merge_piece(op, q, {work.kv_type, kv.k + at, kv.v + at, kv.k == kv.v, row}, keys, span);
+    }
+    merge_span(span, op.head_dim, run);
+    begin = end;
   }
   for (int d = 0; d < op.head_dim; ++d) {
-    acc[d] /= run.sum;
+    run.acc[d] /= run.sum;
   }
 }
 

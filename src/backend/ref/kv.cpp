@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 
 #include "backend/batch.h"
@@ -12,12 +11,23 @@
 namespace llorch::ref {
 namespace {
 
-std::ptrdiff_t padded(int head_dim) {
-  return (head_dim + kKvScaleBlock - 1) / kKvScaleBlock * kKvScaleBlock;
+/// Where the channels of a token lie: channel d at first + d * step, the scale of block b at n + scale + b * scale_step
+/// halves, n being what lies before the scales.
+struct Place {
+  std::ptrdiff_t first, step;
+  std::ptrdiff_t scale, scale_step;
+  std::ptrdiff_t before_scales;  // bytes
+};
+
+Place place_of(bool is_key, KvType type, int head_dim, int slot) {
+  const std::ptrdiff_t n_scales = (head_dim + kKvScaleBlock - 1) / kKvScaleBlock;
+  const std::ptrdiff_t width = type == KvType::q8_0 ? n_scales * kKvScaleBlock : head_dim;
+  const std::ptrdiff_t before = kKvBlock * width;
+  return is_key ? Place{slot, kKvBlock, slot, kKvBlock, before} : Place{slot * width, 1, slot * n_scales, 1, before};
 }
 
 /// One block of q8_0 from n <= 32 values.
-void quantise(const float* values, int n, std::int8_t* q, std::uint16_t& scale) {
+void quantise(const float* values, int n, std::int8_t* q, std::ptrdiff_t step, std::uint16_t& scale) {
   constexpr float kTiny = 1e-30F;  // below it 127 / largest is not a float
   float largest = 0;
   bool finite = true;
@@ -27,63 +37,62 @@ void quantise(const float* values, int n, std::int8_t* q, std::uint16_t& scale) 
   }
   const float inverse = finite && largest > kTiny ? 127.0F / largest : 0.0F;
   for (int i = 0; i < kKvScaleBlock; ++i) {
-    q[i] = i < n && finite ? static_cast<std::int8_t>(std::nearbyint(values[i] * inverse)) : std::int8_t{0};
+    q[i * step] = i < n && finite ? static_cast<std::int8_t>(std::nearbyint(values[i] * inverse)) : std::int8_t{0};
   }
   scale = f32_to_f16(finite ? largest / 127.0F : std::numeric_limits<float>::quiet_NaN());
 }
 
-void store_q8_0(const float* values, int head_dim, std::byte* piece, int slot) {
-  const std::ptrdiff_t width = padded(head_dim);
-  auto* q = reinterpret_cast<std::int8_t*>(piece) + slot * width;
-  std::byte* scales = piece + kKvBlock * width + slot * (width / kKvScaleBlock) * 2;
-  for (int d = 0; d < head_dim; d += kKvScaleBlock, scales += 2) {
-    std::uint16_t scale = 0;
-    quantise(values + d, std::min(kKvScaleBlock, head_dim - d), q + d, scale);
-    std::memcpy(scales, &scale, sizeof scale);
+void store(KvType type, const float* values, int head_dim, std::byte* piece, const Place& at) {
+  if (type == KvType::q8_0) {
+    auto* q = reinterpret_cast<std::int8_t*>(piece) + at.first;
+    auto* scales = reinterpret_cast<std::uint16_t*>(piece + at.before_scales) + at.scale;
+    for (int d = 0; d < head_dim; d += kKvScaleBlock) {
+      quantise(values + d, std::min(kKvScaleBlock, head_dim - d), q + d * at.step, at.step,
+               scales[d / kKvScaleBlock * at.scale_step]);
+    }
+    return;
+  }
+  for (int d = 0; d < head_dim; ++d) {
+    const std::ptrdiff_t i = at.first + d * at.step;
+    if (type == KvType::f32) {
+      reinterpret_cast<float*>(piece)[i] = values[d];
+    } else {
+      reinterpret_cast<std::uint16_t*>(piece)[i] = f32_to_f16(values[d]);
+    }
   }
 }
 
-void load_q8_0(const std::byte* piece, int head_dim, int slot, float* values) {
-  const std::ptrdiff_t width = padded(head_dim);
-  const auto* q = reinterpret_cast<const std::int8_t*>(piece) + slot * width;
-  const std::byte* scales = piece + kKvBlock * width + slot * (width / kKvScaleBlock) * 2;
+void load(KvType type, const std::byte* piece, int head_dim, const Place& at, float* values) {
+  const auto* scales = reinterpret_cast<const std::uint16_t*>(piece + at.before_scales) + at.scale;
   for (int d = 0; d < head_dim; ++d) {
-    std::uint16_t scale = 0;
-    std::memcpy(&scale, scales + d / kKvScaleBlock * 2, sizeof scale);
-    values[d] = f16_to_f32(scale) * static_cast<float>(q[d]);
+    const std::ptrdiff_t i = at.first + d * at.step;
+    if (type == KvType::f32) {
+      values[d] = reinterpret_cast<const float*>(piece)[i];
+    } else if (type == KvType::f16) {
+      values[d] = f16_to_f32(reinterpret_cast<const std::uint16_t*>(piece)[i]);
+    } else {
+      const float scale = f16_to_f32(scales[d / kKvScaleBlock * at.scale_step]);
+      values[d] = scale * static_cast<float>(reinterpret_cast<const std::int8_t*>(piece)[i]);
+    }
   }
 }
 
 }  // namespace
 
-void store_kv(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
-  const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(slot) * head_dim;
-  switch (type) {
-    case KvType::f32:
-      std::copy_n(values, head_dim, reinterpret_cast<float*>(piece) + first);
-      return;
-    case KvType::f16:
-      std::transform(values, values + head_dim, reinterpret_cast<std::uint16_t*>(piece) + first, f32_to_f16);
-      return;
-    case KvType::q8_0:
-      store_q8_0(values, head_dim, piece, slot);
-  }
+void store_key(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
+  store(type, values, head_dim, piece, place_of(true, type, head_dim, slot));
 }
 
-void load_kv(KvType type, const std::byte* piece, int head_dim, int slot, float* values) {
-  const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(slot) * head_dim;
-  switch (type) {
-    case KvType::f32:
-      std::copy_n(reinterpret_cast<const float*>(piece) + first, head_dim, values);
-      return;
-    case KvType::f16: {
-      const auto* halves = reinterpret_cast<const std::uint16_t*>(piece) + first;
-      std::transform(halves, halves + head_dim, values, f16_to_f32);
-      return;
-    }
-    case KvType::q8_0:
-      load_q8_0(piece, head_dim, slot, values);
-  }
+void store_value(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
+  store(type, values, head_dim, piece, place_of(false, type, head_dim, slot));
+}
+
+void load_key(KvType type, const std::byte* piece, int head_dim, int slot, float* values) {
+  load(type, piece, head_dim, place_of(true, type, head_dim, slot), values);
+}
+
+void load_value(KvType type, const std::byte* piece, int head_dim, int slot, float* values) {
+  load(type, piece, head_dim, place_of(false, type, head_dim, slot), values);
 }
 
 }  // namespace llorch::ref

@@ -1,8 +1,13 @@
 // The KV cache's content: how k and v of one token and head lie in a piece (kv_bytes.h). The definition of every
 // KvType, for all host tables.
 //
-//   f32, f16   [kKvBlock, head_dim]
-//   q8_0       int8 [kKvBlock, padded], then F16 scales [kKvBlock, padded / 32]; padded: head_dim, up to 32s
+//              keys                                        values
+//   f32, f16   [head_dim, kKvBlock]                        [kKvBlock, head_dim]
+//   q8_0       int8 [padded, kKvBlock],                    int8 [kKvBlock, padded],
+//              then F16 scales [padded / 32, kKvBlock]     then F16 scales [kKvBlock, padded / 32]
+//
+// padded: head_dim, up to 32s. Keys lie channel by channel so that kKvBlock scores grow side by side in SIMD lanes.
+// Where the keys are the values as well they lie as keys.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +19,11 @@ namespace llorch::ref {
 /// Writes values[head_dim] to slot `slot` of a piece. A block of q8_0: the scale is largest / 127 as F16, the whole
 /// numbers are x * (127 / largest), to nearest, ties to even; all 0 where the largest is below 1e-30. One that holds
 /// NaN or infinity gets the scale NaN.
-void store_kv(KvType type, const float* values, int head_dim, std::byte* piece, int slot);
+void store_key(KvType type, const float* values, int head_dim, std::byte* piece, int slot);
+void store_value(KvType type, const float* values, int head_dim, std::byte* piece, int slot);
 
-/// Reads them back as floats.
-void load_kv(KvType type, const std::byte* piece, int head_dim, int slot, float* values);
+/// Reads them back as floats: of q8_0 scale * whole number.
+void load_key(KvType type, const std::byte* piece, int head_dim, int slot, float* values);
+void load_value(KvType type, const std::byte* piece, int head_dim, int slot, float* values);
 
 }  // namespace llorch::ref

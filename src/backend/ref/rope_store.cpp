@@ -16,9 +16,9 @@ void store(const RopeStoreOp& op, const Work& work, const KvLayer& kv, int slot,
   for (int h = 0; h < op.n_kv_heads; ++h) {
     const std::int64_t at = (std::int64_t{slot / kKvBlock} * op.n_kv_heads + h) * piece_bytes;
     const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(h) * op.head_dim;
-    store_kv(work.kv_type, k + first, op.head_dim, kv.k + at, slot % kKvBlock);
+    store_key(work.kv_type, k + first, op.head_dim, kv.k + at, slot % kKvBlock);
     if (kv.v != kv.k) {
-      store_kv(work.kv_type, v + first, op.head_dim, kv.v + at, slot % kKvBlock);
+      store_value(work.kv_type, v + first, op.head_dim, kv.v + at, slot % kKvBlock);
     }
   }
 }
