@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <unordered_map>
 #include <vector>
+
+#include "base/check.h"
 
 namespace llorch {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 struct Candidate {
   std::int32_t id;
   float logit;
+  std::uint64_t weight;
 };
 
 /// Highest logit first, lowest id among equals: a total order, so that every step below is the same everywhere.
@@ -44,62 +46,150 @@ bool has_penalties(const SamplingParams& p) {
 
 /// Repetition (CTRL, Keskar et al. 2019: divides positive logits, multiplies negative ones), then presence and
 /// frequency (OpenAI: subtracted once, and once per occurrence).
-void apply_penalties(std::vector<Candidate>& candidates, const SampleSpec& spec) {
+void apply_penalties(std::vector<float>& logits, const SampleSpec& spec) {
   std::unordered_map<std::int32_t, int> counts;
   for (const std::int32_t id : spec.history) {
     ++counts[id];
   }
   const SamplingParams& p = spec.params;
   for (const auto& [id, count] : counts) {
-    if (id < 0 || static_cast<std::size_t>(id) >= candidates.size()) {
+    if (id < 0 || static_cast<std::size_t>(id) >= logits.size()) {
       continue;
     }
-    float& logit = candidates[static_cast<std::size_t>(id)].logit;
+    float& logit = logits[static_cast<std::size_t>(id)];
     logit = logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
     logit -= p.presence_penalty + p.frequency_penalty * static_cast<float>(count);
   }
 }
 
-/// Keeps the `k` best, best first.
-void keep_top_k(std::vector<Candidate>& candidates, int k) {
-  if (k > 0 && static_cast<std::size_t>(k) < candidates.size()) {
-    std::nth_element(candidates.begin(), candidates.begin() + (k - 1), candidates.end(), better);
-    candidates.resize(static_cast<std::size_t>(k));
-  }
-}
-
-/// exp(logit - max), not normalised: [n], best first.
-std::vector<double> weights_of(const std::vector<Candidate>& sorted) {
-  std::vector<double> weights(sorted.size());
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    weights[i] = std::exp(static_cast<double>(sorted[i].logit) - static_cast<double>(sorted.front().logit));
-  }
-  return weights;
-}
-
-/// Length of the shortest prefix that holds a share of `top_p` of the total, at least 1.
-std::size_t nucleus(const std::vector<double>& weights, double top_p) {
-  const double goal = top_p * std::accumulate(weights.begin(), weights.end(), 0.0);
-  double sum = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    sum += weights[i];
-    if (sum >= goal) {
-      return i + 1;
+/// The first of the largest; a NaN, wherever it is.
+std::size_t best_of(std::span<const float> logits) {
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (!(logits[i] <= logits[best])) {  // larger, or one of them NaN
+      best = i;
+      if (std::isnan(logits[i])) {
+        break;
+      }
     }
   }
-  return weights.size();
+  return best;
 }
 
-std::int32_t draw(const std::vector<Candidate>& sorted, const std::vector<double>& weights, double uniform) {
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  double sum = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    sum += weights[i];
-    if (uniform * total < sum) {
-      return sorted[i].id;
+/// The tokens in the order of their logits, without sorting them: bins of logits have counts and weights, and only the
+/// bin in which something ends is sorted.
+///
+/// A weight is e^(logit - best) in units of 2^-40: whole numbers, so that sums are exact in whatever order, and a
+/// first part of the order is told by its sum. What is lighter than half a unit is never drawn.
+class Ranking {
+ public:
+  Ranking(std::span<const float> logits, float best) : logits_(logits), best_(static_cast<double>(best)) {
+    for (const float logit : logits) {
+      const double below = best_ - static_cast<double>(logit);
+      if (below < kReach) {
+        const std::size_t bin = bin_of(below);
+        ++counts_[bin];
+        sums_[bin] += weight_of(below);
+      }
     }
   }
-  return sorted[weights.size() - 1].id;
+
+  /// The weight of all.
+  std::uint64_t total() const { return std::accumulate(sums_.begin(), sums_.end(), std::uint64_t{0}); }
+
+  /// The weight of the `n` best.
+  std::uint64_t sum_of(std::int64_t n) const {
+    std::uint64_t sum = 0;
+    for (std::size_t bin = 0; bin < kBins; ++bin) {
+      if (counts_[bin] > n) {
+        for (const Candidate& c : sorted(bin)) {
+          if (n-- == 0) {
+            break;
+          }
+          sum += c.weight;
+        }
+        return sum;
+      }
+      n -= counts_[bin];
+      sum += sums_[bin];
+    }
+    return sum;
+  }
+
+  /// The weight of those that are at least `share` of the best one's weight.
+  std::uint64_t sum_of_share(double share) const {
+    std::uint64_t sum = 0;
+    const double near = std::min(kReach, 1e-6 - std::log(share));  // beyond it e^-below is less for sure
+    for (const float logit : logits_) {
+      const double below = best_ - static_cast<double>(logit);
+      if (below < near && std::exp(-below) >= share) {
+        sum += weight_of(below);
+      }
+    }
+    return sum;
+  }
+
+  /// The first token at which the sum of the weights reaches `goal`, which is between 1 and total(), and that sum.
+  struct Reached {
+    std::int32_t id;
+    std::uint64_t sum;
+  };
+  Reached reach(std::uint64_t goal) const {
+    std::uint64_t sum = 0;
+    std::size_t bin = 0;
+    while (sum + sums_[bin] < goal) {
+      sum += sums_[bin++];
+    }
+    for (const Candidate& c : sorted(bin)) {
+      sum += c.weight;
+      if (sum >= goal) {
+        return {c.id, sum};
+      }
+    }
+    LL_CHECK(false, "weights that do not add up");
+    return {};
+  }
+
+ private:
+  static constexpr double kUnits = 0x1p40;
+  static constexpr double kReach = 29.0;  // e^-29 is less than half a unit
+  static constexpr double kBinsPerUnit = 32;
+  static constexpr std::size_t kBins = 29 * 32;
+
+  static std::size_t bin_of(double below) { return static_cast<std::size_t>(below * kBinsPerUnit); }
+  static std::uint64_t weight_of(double below) { return static_cast<std::uint64_t>(std::exp(-below) * kUnits + 0.5); }
+
+  std::vector<Candidate> sorted(std::size_t bin) const {
+    std::vector<Candidate> found;
+    found.reserve(static_cast<std::size_t>(counts_[bin]));
+    for (std::size_t i = 0; i < logits_.size(); ++i) {
+      const double below = best_ - static_cast<double>(logits_[i]);
+      if (below < kReach && bin_of(below) == bin) {
+        found.push_back({static_cast<std::int32_t>(i), logits_[i], weight_of(below)});
+      }
+    }
+    std::sort(found.begin(), found.end(), better);
+    return found;
+  }
+
+  std::span<const float> logits_;
+  double best_;
+  std::array<std::int64_t, kBins> counts_{};
+  std::array<std::uint64_t, kBins> sums_{};
+};
+
+/// top-k, then top-p of what is left, then min-p, then the draw. Each filter keeps a first part of the ranking.
+std::int32_t draw(const Ranking& ranking, const SamplingParams& p, double uniform) {
+  std::uint64_t kept = p.top_k > 0 ? ranking.sum_of(p.top_k) : ranking.total();
+  if (p.top_p < 1.0F) {
+    const double goal = std::ceil(static_cast<double>(p.top_p) * static_cast<double>(kept));
+    kept = ranking.reach(std::clamp<std::uint64_t>(static_cast<std::uint64_t>(goal), 1, kept)).sum;
+  }
+  if (p.min_p > 0.0F) {
+    kept = std::min(kept, ranking.sum_of_share(std::min(1.0, static_cast<double>(p.min_p))));
+  }
+  const auto at = static_cast<std::uint64_t>(uniform * static_cast<double>(kept));
+  return ranking.reach(std::min(at, kept - 1) + 1).id;
 }
 
 }  // namespace
@@ -112,41 +202,37 @@ double uniform_draw(std::uint64_t seed, std::uint32_t choice, std::uint32_t posi
 }
 
 Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec) {
-  std::vector<Candidate> candidates(logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i])) {
-      return Error{ErrorCode::internal, "the model computed NaN for token " + std::to_string(i)};
-    }
-    candidates[i] = {static_cast<std::int32_t>(i), logits[i]};
-  }
-  if (has_penalties(spec.params)) {
-    apply_penalties(candidates, spec);
-  }
   const SamplingParams& p = spec.params;
-  const auto best = std::min_element(candidates.begin(), candidates.end(), better);
-  if (best == candidates.end() || !std::isfinite(best->logit)) {
+  std::vector<float> changed;
+  if (has_penalties(p)) {
+    changed.assign(logits.begin(), logits.end());
+    apply_penalties(changed, spec);
+    logits = changed;
+  }
+  const std::size_t best = best_of(logits);
+  if (!logits.empty() && std::isnan(logits[best])) {
+    return Error{ErrorCode::internal, "the model computed NaN for token " + std::to_string(best)};
+  }
+  if (logits.empty() || !std::isfinite(logits[best])) {
     return Error{ErrorCode::internal, "the model computed no finite logit"};
   }
   if (p.temperature == 0.0F) {
-    return best->id;
+    return static_cast<std::int32_t>(best);
   }
-  for (Candidate& c : candidates) {
-    c.logit /= p.temperature;
+  if (p.temperature != 1.0F) {
+    if (changed.empty()) {
+      changed.assign(logits.begin(), logits.end());
+    }
+    for (float& logit : changed) {
+      logit /= p.temperature;
+    }
+    logits = changed;
+    const std::size_t first = best_of(logits);
+    if (!std::isfinite(logits[first])) {  // a tiny temperature overflowed: the limit is greedy
+      return static_cast<std::int32_t>(first);
+    }
   }
-  keep_top_k(candidates, p.top_k);
-  std::sort(candidates.begin(), candidates.end(), better);
-  if (!std::isfinite(candidates.front().logit)) {  // a tiny temperature overflowed: the limit is greedy
-    return candidates.front().id;
-  }
-  std::vector<double> weights = weights_of(candidates);
-  if (p.top_p < 1.0F) {
-    weights.resize(nucleus(weights, static_cast<double>(p.top_p)));
-  }
-  if (p.min_p > 0.0F) {
-    const auto too_small = [&p](double w) { return w < static_cast<double>(p.min_p); };  // the best weighs 1
-    weights.erase(std::find_if(weights.begin(), weights.end(), too_small), weights.end());
-  }
-  return draw(candidates, weights, uniform_draw(p.seed, spec.choice, spec.position));
+  return draw(Ranking(logits, logits[best]), p, uniform_draw(p.seed, spec.choice, spec.position));
 }
 
 }  // namespace llorch

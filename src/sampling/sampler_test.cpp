@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -63,6 +64,70 @@ TEST(Sampler, FiltersKeepWhatTheyPromise) {
   expect_support({.min_p = 0.45F}, logits, {true, true, false, true});
   expect_support({.min_p = 1.0F}, logits, {false, true, false, false});
   expect_support({.top_k = 3, .top_p = 0.7F}, logits, {false, true, false, true});  // of the three that top-k kept
+}
+
+/// The definition by its words: everything sorted, then each filter, then the draw.
+std::int32_t drawn_from_sorted(const std::vector<float>& logits, const SamplingParams& p, std::uint32_t position) {
+  std::vector<std::pair<float, std::int32_t>> sorted;  // -logit, id
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    sorted.emplace_back(-(logits[i] / p.temperature), static_cast<std::int32_t>(i));
+  }
+  std::sort(sorted.begin(), sorted.end());
+  if (p.top_k > 0) {
+    sorted.resize(std::min(sorted.size(), static_cast<std::size_t>(p.top_k)));
+  }
+  const auto weight = [&](std::size_t i) {
+    return std::exp(static_cast<double>(sorted.front().first) - static_cast<double>(sorted[i].first));
+  };
+  const auto total = [&] {
+    double sum = 0;
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      sum += weight(i);
+    }
+    return sum;
+  };
+  const auto first_over = [&](double goal, bool reached) {
+    double sum = 0;
+    std::size_t i = 0;
+    for (; i + 1 < sorted.size(); ++i) {
+      sum += weight(i);
+      if (reached ? sum >= goal : sum > goal) {
+        break;
+      }
+    }
+    return i;
+  };
+  if (p.top_p < 1) {
+    sorted.resize(first_over(static_cast<double>(p.top_p) * total(), true) + 1);
+  }
+  while (weight(sorted.size() - 1) < static_cast<double>(p.min_p)) {
+    sorted.pop_back();
+  }
+  return sorted[first_over(uniform_draw(p.seed, 0, position) * total(), false)].second;
+}
+
+TEST(Sampler, DrawsWhatASortedVocabularyWouldGive) {
+  std::vector<SamplingParams> all = {{},
+                                     {.temperature = 0.1F},
+                                     {.temperature = 2.0F, .top_p = 0.5F},
+                                     {.top_k = 1},
+                                     {.top_k = 40, .top_p = 0.9F},
+                                     {.top_k = 700},
+                                     {.top_k = 100000, .min_p = 0.05F},
+                                     {.temperature = 0.7F, .top_p = 0.95F, .min_p = 0.02F}};
+  for (const float spread : {0.001F, 3.0F, 40.0F}) {  // all alike, as of a model, few that matter
+    std::vector<float> logits(3000);
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      const double u = uniform_draw(99, 0, static_cast<std::uint32_t>(i));
+      logits[i] = spread * std::round(static_cast<float>(std::log(u + 1e-9)) * 8) / 8;  // with equals among them
+    }
+    for (SamplingParams& p : all) {
+      for (std::uint32_t position = 0; position < 60; ++position) {
+        p.seed = position;
+        ASSERT_EQ(drawn(logits, p, position), drawn_from_sorted(logits, p, position)) << spread << " " << position;
+      }
+    }
+  }
 }
 
 TEST(Sampler, PenaltiesFollowTheirFormulas) {
