@@ -29,6 +29,7 @@ struct BenchArgs {
   std::string model;
   int n_prompt = 0;  // 0: kDefaultPrompt, or what the context leaves
   int n_decode = 32;
+  int sequences = 1;
   int repeats = 3;
   int chunk = 512;
   int roof_mb = 1024;
@@ -64,56 +65,62 @@ double median(std::vector<double> values) {
   return n == 0 ? 0.0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-/// Random tokens of a fixed seed, run as one prompt and then one by one.
+/// Random tokens of a fixed seed: a prompt for each sequence, one after the other, then single tokens of all at once.
 class Runner {
  public:
   Runner(LoadedModel& model, const BenchArgs& args, Recorder& recorder)
-      : sequence_(*model.backend, model.kv, model.context),
+      : sequences_(*model.backend, model.kv, model.context, args.sequences),
         args_(&args),
         recorder_(&recorder),
         vocab_(model.plan.spec.vocab),
-        logits_(static_cast<std::size_t>(vocab_)) {}
+        logits_(static_cast<std::size_t>(vocab_) * static_cast<std::size_t>(args.sequences)) {}
 
-  /// One prompt of n_prompt tokens, then n_decode single tokens.
+  /// A prompt of n_prompt tokens for each sequence, then n_decode single tokens of each.
   Status repetition(int n_prompt, int n_decode, Measured& measured) {
-    sequence_.clear();
+    sequences_.clear();
     const std::int64_t begin = recorder_->now_ns();
-    LL_TRY(prefill(n_prompt));
+    for (int s = 0; s < sequences_.n(); ++s) {
+      LL_TRY(prefill(s, n_prompt));
+    }
     const std::int64_t middle = recorder_->now_ns();
     for (int i = 0; i < n_decode; ++i) {
-      LL_TRY(append(1));
+      LL_TRY(append(0, sequences_.n(), 1, logits_));
     }
     const std::int64_t end = recorder_->now_ns();
-    measured.prefill_per_sec.push_back(n_prompt / (static_cast<double>(middle - begin) * 1e-9));
-    measured.decode_per_sec.push_back(n_decode / (static_cast<double>(end - middle) * 1e-9));
+    const auto of_all = [&](int tokens) { return static_cast<double>(tokens) * sequences_.n(); };
+    measured.prefill_per_sec.push_back(of_all(n_prompt) / (static_cast<double>(middle - begin) * 1e-9));
+    measured.decode_per_sec.push_back(of_all(n_decode) / (static_cast<double>(end - middle) * 1e-9));
     measured.prefill.push_back({begin, middle});
     measured.decode.push_back({middle, end});
     return {};
   }
 
  private:
-  Status prefill(int n_prompt) {
+  Status prefill(int sequence, int n_prompt) {
     for (int done = 0; done < n_prompt;) {
       const int n = std::min(args_->chunk, n_prompt - done);
-      LL_TRY(append(n, done + n == n_prompt));
+      const bool is_last = done + n == n_prompt;
+      const std::span last(logits_.data(), static_cast<std::size_t>(vocab_));
+      LL_TRY(append(sequence, 1, n, is_last ? last : std::span<float>()));
       done += n;
     }
     return {};
   }
 
-  Status append(int n, bool wants_logits = true) {
-    tokens_.resize(static_cast<std::size_t>(n));
+  /// n tokens for each of `count` sequences.
+  Status append(int first, int count, int n, std::span<float> logits) {
+    tokens_.resize(static_cast<std::size_t>(n) * static_cast<std::size_t>(count));
     for (std::int32_t& token : tokens_) {
       token = static_cast<std::int32_t>(random_() % static_cast<std::uint32_t>(vocab_));
     }
-    return sequence_.append(tokens_, vocab_, wants_logits ? std::span<float>(logits_) : std::span<float>());
+    return sequences_.append(first, count, tokens_, vocab_, logits);
   }
 
-  DirectSequence sequence_;
+  DirectBatch sequences_;
   const BenchArgs* args_;
   Recorder* recorder_;
   int vocab_;
-  std::vector<float> logits_;  // [vocab]
+  std::vector<float> logits_;  // [sequences, vocab]
   std::vector<std::int32_t> tokens_;
   std::mt19937 random_;
 };
@@ -130,10 +137,10 @@ void record_requests(const Measured& measured, Recorder& recorder) {
 }
 
 Status count_cost(const LoadedModel& model, const BenchArgs& args, Report& report) {
-  LL_ASSIGN(const Cost decode,
-            run_cost(model.plan, *model.weights, args.n_prompt + args.n_decode / 2, 1, args.device.kv()));
+  LL_ASSIGN(const Cost decode, run_cost(model.plan, *model.weights, args.n_prompt + args.n_decode / 2, 1,
+                                        args.device.kv(), args.sequences));
   LL_ASSIGN(const Cost prefill, run_cost(model.plan, *model.weights, 0, args.n_prompt, args.device.kv()));
-  report.decode_bytes_per_token = static_cast<double>(decode.bytes);
+  report.decode_bytes_per_token = static_cast<double>(decode.bytes) / args.sequences;
   report.prefill_ops_per_token = static_cast<double>(prefill.flops) / args.n_prompt;
   const bool int8 = args.device.activations == "q8" && args.device.device.starts_with("cpu");
   if (int8) {
@@ -151,6 +158,7 @@ nlohmann::json to_json(const Report& report, const LoadedModel& model, const Ben
           {"kv_type", to_string(args.device.kv())},
           {"prompt_tokens", args.n_prompt},
           {"decode_tokens", args.n_decode},
+          {"sequences", args.sequences},
           {"repeats", args.repeats},
           {"model_bytes", model.backend->memory().model_bytes},
           {"prefill_tokens_per_sec", median(m.prefill_per_sec)},
@@ -200,7 +208,8 @@ Status bench(BenchArgs args) {
   DeviceArgs device = args.device;
   LoadOptions options;
   options.backend.recorder = args.records() ? &recorder : nullptr;
-  options.max_batch_tokens = args.chunk;
+  options.max_batch_tokens = std::max(args.chunk, args.sequences);
+  options.max_sequences = args.sequences;
   options.need_tokenizer = false;
   LL_ASSIGN(LoadedModel model, load(args.model, device, options));
   if (args.n_prompt == 0) {
@@ -251,6 +260,9 @@ Verb add_bench(CLI::App& root) {
       ->check(whole_in(1, 1 << 20));
   app->add_option("-n,--decode-tokens", args->n_decode, "tokens decoded one by one after it")
       ->check(whole_in(1, 1 << 20))
+      ->capture_default_str();
+  app->add_option("--sequences", args->sequences, "sequences decoded at once, each after a prompt of its own")
+      ->check(whole_in(1, 1024))
       ->capture_default_str();
   app->add_option("-r,--repeats", args->repeats, "repetitions; the median is reported")
       ->check(whole_in(1, 1000))

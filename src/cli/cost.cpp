@@ -2,14 +2,12 @@
 #include "cli/cost.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <numeric>
 #include <variant>
 
 namespace llorch::cli {
 
-Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n, KvType kv_type) {
+Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n, KvType kv_type, int sequences) {
   std::vector<std::int64_t> row_bytes;
   for (std::size_t id = 0; id < plan.weights.size(); ++id) {
     if (plan.weights[id].is_vector) {
@@ -19,11 +17,15 @@ Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, 
       row_bytes.push_back(matrix.row_bytes);
     }
   }
-  std::vector<std::int32_t> positions(static_cast<std::size_t>(n));
-  std::iota(positions.begin(), positions.end(), first);
-  const std::array<std::int32_t, 2> seq_starts = {0, n};
-  const std::array<std::int32_t, 1> kv_lens = {first + n};
-  const std::array<std::int32_t, 1> output_rows = {n - 1};
+  std::vector<std::int32_t> positions, seq_starts = {0}, kv_lens, output_rows;
+  for (int i = 0; i < sequences; ++i) {
+    for (int p = first; p < first + n; ++p) {
+      positions.push_back(p);
+    }
+    seq_starts.push_back(static_cast<std::int32_t>(positions.size()));
+    output_rows.push_back(seq_starts.back() - 1);
+    kv_lens.push_back(first + n);
+  }
   Batch batch;
   batch.tokens = positions;  // which tokens they are does not matter
   batch.positions = positions;

@@ -11,8 +11,9 @@
 
 namespace llorch::cli {
 
-/// Of one sequence's tokens at positions [first, first + n) run as one batch, with the logits of the last.
-Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n, KvType kv_type);
+/// Of the tokens of each of `sequences` at positions [first, first + n) run as one batch, with the logits of the last.
+Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n, KvType kv_type,
+                      int sequences = 1);
 
 /// Roles ("ffn.down") whose matrix has a block format: with 8-bit activations these are products of integers.
 Result<std::vector<std::string_view>> quantised_roles(const Plan& plan, const WeightSource& weights);
