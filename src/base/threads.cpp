@@ -103,6 +103,7 @@ void ThreadTeam::stop() {
 }
 
 void ThreadTeam::run(const std::function<void(int)>& fn) {
+  next_.store(0, std::memory_order_relaxed);
   if (n_threads_ == 1) {
     fn(0);
     return;
@@ -148,11 +149,13 @@ void ThreadTeam::worker(int thread) {
 
 void ThreadTeam::barrier() {
   if (n_threads_ == 1) {
+    next_.store(0, std::memory_order_relaxed);
     return;
   }
   const std::uint64_t phase = phase_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_threads_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
+    next_.store(0, std::memory_order_relaxed);
     phase_.fetch_add(1, std::memory_order_release);
     return;
   }

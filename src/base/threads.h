@@ -37,6 +37,9 @@ class ThreadTeam {
   void run(const std::function<void(int thread)>& fn);
   /// Inside run(): returns when every thread of the team has called it. Establishes happens-before between phases.
   void barrier();
+  /// Inside run(): 0, 1, 2, ... among all threads of the team, from 0 again after each barrier and in each run. A
+  /// thread that others keep from its core takes fewer turns, where fixed shares would make all wait for it.
+  int take() { return next_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   void worker(int thread);
@@ -48,6 +51,7 @@ class ThreadTeam {
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<int> running_{0};
   std::atomic<int> arrived_{0};
+  std::atomic<int> next_{0};
   std::atomic<std::uint64_t> phase_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <numeric>
 
 namespace llorch {
@@ -82,6 +84,26 @@ TEST(ThreadTeam, ManyTeamsComeAndGo) {
     ThreadTeam unused(3);
     ThreadTeam used(2);
     used.run([](int) {});
+  }
+}
+
+TEST(ThreadTeam, TurnsAreTakenOnceAndBeginAnewAfterABarrier) {
+  for (const int n_threads : {1, 3}) {
+    ThreadTeam team(n_threads);
+    for (int run = 0; run < 50; ++run) {
+      std::array<std::atomic<int>, 40> taken{};
+      team.run([&](int /*thread*/) {
+        for (int phase = 0; phase < 3; ++phase) {
+          for (int turn = team.take(); turn < 40; turn = team.take()) {
+            ++taken[static_cast<std::size_t>(turn)];
+          }
+          team.barrier();
+        }
+      });
+      for (const std::atomic<int>& times : taken) {
+        ASSERT_EQ(times, 3);
+      }
+    }
   }
 }
 
