@@ -1,23 +1,35 @@
 // llorch inspect: what a model file holds and what llorch makes of it, without a device.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
 
+#include "backend/kv_bytes.h"
+#include "backend/memory_needs.h"
 #include "base/json.h"
 #include "checkpoint/layout.h"
 #include "cli/options.h"
+#include "engine/kv_budget.h"
+#include "model/family.h"
 
 namespace llorch::cli {
 namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kDefaultContext = 8192;
+
 struct InspectArgs {
   std::string model;
-  int context = 0;
+  int sequences = 1;
+  bool memory = false;
   bool json = false;
+  DeviceArgs device;
 };
 
 /// Everything that is shown; what cannot be made of these files is told as text.
@@ -27,6 +39,7 @@ struct Facts {
   std::string spec;
   std::string plan;
   std::string plan_error;  // empty: the model can be run
+  std::optional<MemoryNeeds> memory;
 };
 
 struct TypeTotal {
@@ -54,6 +67,28 @@ std::map<std::string, TypeTotal> totals_by_type(const Checkpoint& checkpoint) {
   return totals;
 }
 
+/// What the device would hold for this model and contexts of `sequences` sequences.
+Result<MemoryNeeds> memory_of(const Checkpoint& checkpoint, const InspectArgs& args) {
+  LL_ASSIGN(const Plan plan, plan_of(checkpoint, args.device.context));
+  const int context = std::min(args.device.context > 0 ? args.device.context : kDefaultContext, plan.spec.max_context);
+  LL_ASSIGN(const Family* family, find_family(checkpoint));
+  const ModelSource source(checkpoint, family->names, context);
+  LL_ASSIGN(const auto weights, bind_weights(source, plan, NumberCheck::made_of_bytes));
+  const BackendOptions options = args.device.backend();
+  std::vector<std::int64_t> block_bytes;
+  for (int group = 0; group < plan.n_kv_groups; ++group) {
+    block_bytes.push_back(kv_block_bytes(plan, group, options.kv_type));
+  }
+  const LoadOptions load;
+  const KvBudget budget(kv_windows(plan), block_bytes, context, load.max_batch_tokens);
+  const KvLayout kv = budget.spend(INT64_MAX / 4, args.sequences, false);
+  const KvShape shape{.n_blocks = kv.n_blocks,
+                      .max_batch_tokens = std::max(load.max_batch_tokens, args.sequences),
+                      .max_batch_seqs = args.sequences,
+                      .max_outputs = args.sequences};
+  return memory_needs(args.device.device, options, plan, *weights, shape);
+}
+
 Result<Facts> gather(const InspectArgs& args) {
   Facts facts;
   LL_ASSIGN(facts.files, open_model(args.model));
@@ -63,14 +98,24 @@ Result<Facts> gather(const InspectArgs& args) {
   if (tokenizer.ok()) {
     note_warnings(**tokenizer);
   }
-  const auto plan = plan_of(*facts.files.checkpoint, args.context);
+  const auto plan = plan_of(*facts.files.checkpoint, args.device.context);
   if (plan.ok()) {
     facts.spec = to_string(plan->spec);
     facts.plan = to_string(*plan);
   } else {
     facts.plan_error = plan.error().message;
   }
+  if (args.memory) {
+    LL_ASSIGN(facts.memory, memory_of(*facts.files.checkpoint, args));
+  }
   return facts;
+}
+
+Json to_json(const MemoryNeeds& needs) {
+  return {{"weights_bytes", needs.weights_bytes},
+          {"kv_bytes", needs.kv_bytes},
+          {"workspace_bytes", needs.workspace_bytes},
+          {"total_bytes", needs.total()}};
 }
 
 Json to_json(const Facts& facts) {
@@ -99,7 +144,16 @@ Json to_json(const Facts& facts) {
               {"types", std::move(types)},
               {"spec", text_or_null(facts.spec)},
               {"plan", text_or_null(facts.plan)},
-              {"plan_error", text_or_null(facts.plan_error)}};
+              {"plan_error", text_or_null(facts.plan_error)},
+              {"memory", facts.memory ? to_json(*facts.memory) : Json()}};
+}
+
+void print(const MemoryNeeds& needs) {
+  for (const auto& [part, bytes] :
+       {std::pair("weights", needs.weights_bytes), std::pair("KV cache", needs.kv_bytes),
+        std::pair("workspace", needs.workspace_bytes), std::pair("together", needs.total())}) {
+    fmt::print("  {:<10} {:>14} bytes\n", part, bytes);
+  }
 }
 
 void print(const Facts& facts) {
@@ -130,6 +184,8 @@ Status inspect(const InspectArgs& args) {
   LL_ASSIGN(const Facts facts, gather(args));
   if (args.json) {
     fmt::print("{}\n", dump_json(to_json(facts)));
+  } else if (facts.memory) {
+    print(*facts.memory);
   } else {
     print(facts);
   }
@@ -142,9 +198,11 @@ Verb add_inspect(CLI::App& root) {
   auto args = std::make_shared<InspectArgs>();
   CLI::App* app = root.add_subcommand("inspect", "Shows metadata, tensors, tokenizer, spec and plan of a model");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
-  app->add_option("--context", args->context, "tokens, for choices made at load; 0: the model's, at most 8192")
-      ->check(whole_in(0, 1 << 24))
+  app->add_flag("--memory", args->memory, "only what the device would hold for it, with every token of the context");
+  app->add_option("--sequences", args->sequences, "full contexts that --memory counts")
+      ->check(whole_in(1, 1024))
       ->capture_default_str();
+  add_device_options(*app, args->device);
   app->add_flag("--json", args->json, "one JSON object");
   return {app, [args] { return finish(inspect(*args)); }};
 }

@@ -68,8 +68,15 @@ CLI::Validator not_empty() {
 }
 
 KvType DeviceArgs::kv() const {
+  return backend().kv_type;
+}
+
+BackendOptions DeviceArgs::backend() const {
   const Activations chosen = activations == "f32" ? Activations::f32 : Activations::q8;
-  return kv_type_of(kv_type).value_or(default_kv_type(chosen));
+  return {.n_threads = threads,
+          .activations = chosen,
+          .kv_type = kv_type_of(kv_type).value_or(default_kv_type(chosen)),
+          .repack = repack == "on"};
 }
 
 void add_device_options(CLI::App& app, DeviceArgs& args) {
@@ -157,10 +164,9 @@ void note_warnings(const Tokenizer& tokenizer) {
 
 Result<LoadedModel> load(const std::string& path, const DeviceArgs& args, LoadOptions options) {
   options.device = args.device;
-  options.backend.n_threads = args.threads;
-  options.backend.activations = args.activations == "f32" ? Activations::f32 : Activations::q8;
-  options.backend.kv_type = args.kv();
-  options.backend.repack = args.repack == "on";
+  Recorder* const recorder = options.backend.recorder;
+  options.backend = args.backend();
+  options.backend.recorder = recorder;
   options.context = args.context;
   if (isatty(STDERR_FILENO) != 0) {
     options.progress = draw_progress;

@@ -65,6 +65,8 @@ struct DeviceArgs {
   std::string repack = "on";
 
   KvType kv() const;
+  /// All of them but the device and the context.
+  BackendOptions backend() const;
 };
 void add_device_options(CLI::App& app, DeviceArgs& args);
 

@@ -1,6 +1,8 @@
 // The devices cpu (the best table that runs here), cpu:ISA and ref.
 #include "backend/cpu/host_backend.h"
+#include "backend/cpu/model_memory.h"
 #include "backend/cpu/tables.h"
+#include "backend/memory_needs.h"
 #include "backend/registry.h"
 #include "base/format.h"
 
@@ -53,3 +55,20 @@ BackendEntry entry() {
 }
 
 }  // namespace llorch::cpu
+
+namespace llorch {
+
+Result<MemoryNeeds> memory_needs(const std::string& device, const BackendOptions& options, const Plan& plan,
+                                 const WeightSource& source, const KvShape& kv) {
+  const cpu::HostTable* table = cpu::find_table(device);
+  if (table == nullptr) {
+    return errorf(ErrorCode::unsupported, "device '{}': its memory cannot be told before a model is loaded", device);
+  }
+  if (!table->available()) {
+    return errorf(ErrorCode::device, "device '{}': {}", device, cpu::why_not(*table));
+  }
+  const int n_threads = options.n_threads > 0 ? options.n_threads : physical_cores();
+  return cpu::needs_of(plan, source, kv, options, cpu::make_ops(*table), n_threads);
+}
+
+}  // namespace llorch

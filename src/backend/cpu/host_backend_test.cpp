@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "backend/cpu/tables.h"
+#include "backend/memory_needs.h"
 #include "backend/testing/tiny_model.h"
 #include "base/trace.h"
 
@@ -217,6 +218,22 @@ TEST(HostBackend, MemoryTellsWhatTheModelHolds) {
   EXPECT_GT(memory.model_bytes, 2 * 64 * memory.kv_block_bytes);
   EXPECT_GT(memory.free_bytes, 0);
   EXPECT_LE(memory.free_bytes, memory.total_bytes);
+}
+
+TEST(HostBackend, MemoryIsToldBeforeItIsTaken) {
+  for (const HostTable* table : usable_tables()) {
+    for (const DType type : {DType::f32, DType::q8_0}) {
+      for (const bool repack : {true, false}) {
+        const TinyModel model(type);
+        const BackendOptions options = {.n_threads = 2, .kv_type = KvType::q8_0, .repack = repack};
+        const KvShape kv = testing::tiny_kv(model.plan());
+        const MemoryNeeds needs = memory_needs(std::string(table->device), options, model.plan(), model, kv).value();
+        EXPECT_EQ(needs.total(), loaded(make_ops(*table), model, options)->memory().model_bytes) << table->device;
+        EXPECT_EQ(needs.kv_bytes,
+                  64 * (kv_block_bytes(model.plan(), 0, KvType::q8_0) + kv_block_bytes(model.plan(), 1, KvType::q8_0)));
+      }
+    }
+  }
 }
 
 TEST(HostBackend, LoadRefusesWhatDoesNotFit) {

@@ -219,4 +219,21 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
   return {};
 }
 
+Result<MemoryNeeds> needs_of(const Plan& plan, const WeightSource& source, const KvShape& kv,
+                             const BackendOptions& options, const OpTable& table, int n_threads) {
+  ModelMemory model;
+  model.plan = plan;
+  LL_TRY(bind_weights(model, source));
+  LL_TRY(read_limits(model, kv));
+  const Sizes sizes = sizes_of(model, options.kv_type, table);
+  MemoryNeeds needs;
+  needs.weights_bytes = model.held_bytes;
+  if (options.repack && options.activations == Activations::q8) {
+    needs.weights_bytes += packing_adds(model, table);
+  }
+  needs.kv_bytes = static_cast<std::int64_t>(sizes.kv);
+  needs.workspace_bytes = static_cast<std::int64_t>(sizes.total(n_threads) - sizes.kv);
+  return needs;
+}
+
 }  // namespace llorch::cpu

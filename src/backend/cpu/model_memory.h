@@ -7,6 +7,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/buffer.h"
 #include "backend/cpu/check_batch.h"
+#include "backend/memory_needs.h"
 #include "backend/ops.h"
 
 namespace llorch::cpu {
@@ -34,6 +35,13 @@ Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSourc
 /// memory of the originals back, one by one.
 Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, Activations activations,
                     ThreadTeam& team);
+
+/// What make_model_memory and, with options.repack, pack_weights will make `model` hold.
+Result<MemoryNeeds> needs_of(const Plan& plan, const WeightSource& source, const KvShape& kv,
+                             const BackendOptions& options, const OpTable& table, int n_threads);
+
+/// What pack_weights adds to the bytes of the weights, less what it gives back.
+std::int64_t packing_adds(const ModelMemory& model, const OpTable& table);
 
 /// ErrorCode::device names the first weight or buffer that is not memory of this process (any more). On a host every
 /// page of it is on the device, whether the system has written it to its swap or not.
