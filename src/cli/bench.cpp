@@ -231,15 +231,22 @@ Status bench(BenchArgs args) {
   for (int i = 0; i < args.repeats; ++i) {
     LL_TRY(runner.repetition(args.n_prompt, args.n_decode, report.measured));
   }
+  const std::vector<Span> spans = recorder.spans();
+  const Profile prefill = make_profile(spans, report.measured.prefill);
+  const Profile decode = make_profile(spans, report.measured.decode);
   if (args.json) {
-    fmt::print("{}\n", dump_json(to_json(report, model, args)));
+    nlohmann::json json = to_json(report, model, args);
+    if (args.profile) {
+      json["profile"] = {{"prefill", profile_json(prefill, report.roof, report.int8_roles)},
+                         {"decode", profile_json(decode, report.roof, report.int8_roles)}};
+    }
+    fmt::print("{}\n", dump_json(json));
   } else {
     print(report, model, args);
-  }
-  if (args.profile && !args.json) {
-    const std::vector<Span> spans = recorder.spans();
-    print_profile(make_profile(spans, report.measured.prefill), "prefill", report.roof, report.int8_roles);
-    print_profile(make_profile(spans, report.measured.decode), "decode", report.roof, report.int8_roles);
+    if (args.profile) {
+      print_profile(prefill, "prefill", report.roof, report.int8_roles);
+      print_profile(decode, "decode", report.roof, report.int8_roles);
+    }
   }
   if (!args.trace.empty()) {
     record_requests(report.measured, recorder);
@@ -273,7 +280,7 @@ Verb add_bench(CLI::App& root) {
   app->add_option("--roof-mb", args->roof_mb, "MiB of memory read to measure the read roof; keep it beyond the caches")
       ->check(whole_in(1, 1 << 20))
       ->capture_default_str();
-  app->add_flag("--json", args->json, "one JSON object");
+  app->add_flag("--json", args->json, "one JSON object, with --profile the table too");
   app->add_flag("--profile", args->profile,
                 "a table by op, for prefill and for decode (recording costs a little time)");
   app->add_option("--trace", args->trace, "writes a Chrome/Perfetto trace of threads and requests to this file");

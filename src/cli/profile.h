@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,5 +39,10 @@ Profile make_profile(const std::vector<Span>& spans, const std::vector<Stretch>&
 /// reading, or of computing (integers for `int8_roles`, else floats). Ends with the three ops that cost most.
 void print_profile(const Profile& profile, std::string_view phase, const roof::Roof& roof,
                    const std::vector<std::string_view>& int8_roles);
+
+/// The same as JSON: an object an op, the dearest first, with op, role, calls, ms, share, gb_per_sec, gflops, roof
+/// ("read", "int8", "f32") and share_of_roof (null where nothing can be said).
+nlohmann::json profile_json(const Profile& profile, const roof::Roof& roof,
+                            const std::vector<std::string_view>& int8_roles);
 
 }  // namespace llorch::cli
