@@ -18,15 +18,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxTextBytes = 100'000'000;
 constexpr const char* kTemplateFolder = "additional_chat_templates";
-constexpr std::string_view kGgufTemplate = "tokenizer.chat_template";
 
-/// Key of an id -> what templates call the token's text.
-constexpr std::pair<const char*, const char*> kGgufTokens[] = {
-    {"tokenizer.ggml.bos_token_id", "bos_token"},     {"tokenizer.ggml.eos_token_id", "eos_token"},
-    {"tokenizer.ggml.unknown_token_id", "unk_token"}, {"tokenizer.ggml.seperator_token_id", "sep_token"},
-    {"tokenizer.ggml.padding_token_id", "pad_token"}, {"tokenizer.ggml.cls_token_id", "cls_token"},
-    {"tokenizer.ggml.mask_token_id", "mask_token"},
-};
 constexpr const char* kHfTokens[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                      "pad_token", "cls_token", "mask_token"};
 
@@ -44,12 +36,6 @@ Result<std::string> read_text(const std::string& path) {
   return std::string(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
 }
 
-void add(ChatFiles& files, std::string name, std::string text, std::string where) {
-  if (files.find(name) == nullptr) {
-    files.templates.push_back({std::move(name), std::move(text), std::move(where)});
-  }
-}
-
 /// "chat_template" of a config: one template, or a list of named ones.
 Status add_configured(ChatFiles& files, const json& config, const std::string& path) {
   const auto found = config.find("chat_template");
@@ -57,7 +43,7 @@ Status add_configured(ChatFiles& files, const json& config, const std::string& p
     return {};
   }
   if (found->is_string()) {
-    add(files, "default", found->get<std::string>(), path + ": chat_template");
+    files.add("default", found->get<std::string>(), path + ": chat_template");
     return {};
   }
   if (!found->is_array()) {
@@ -69,8 +55,8 @@ Status add_configured(ChatFiles& files, const json& config, const std::string& p
     if (!text("name") || !text("template")) {
       return errorf(ErrorCode::model_file, "{}: chat_template[{}] has no name and template", path, i);
     }
-    add(files, item["name"].get<std::string>(), item["template"].get<std::string>(),
-        fmt::format("{}: chat_template[{}]", path, i));
+    files.add(item["name"].get<std::string>(), item["template"].get<std::string>(),
+              fmt::format("{}: chat_template[{}]", path, i));
   }
   return {};
 }
@@ -108,44 +94,12 @@ Status add_additional(ChatFiles& files, const std::string& directory) {
   for (const std::string& name : names) {
     const std::string path = fmt::format("{}/{}", directory, name);
     LL_ASSIGN(std::string text, read_text(path));
-    add(files, std::filesystem::path(name).stem().string(), std::move(text), path);
+    files.add(std::filesystem::path(name).stem().string(), std::move(text), path);
   }
   return {};
 }
 
 }  // namespace
-
-const ChatTemplateSource* ChatFiles::find(std::string_view name) const {
-  const auto found = std::find_if(templates.begin(), templates.end(), [&](const auto& t) { return t.name == name; });
-  return found == templates.end() ? nullptr : &*found;
-}
-
-Result<ChatFiles> gguf_chat_files(const Metadata& metadata) {
-  ChatFiles files;
-  for (const auto& [key, value] : metadata.all()) {
-    if (key != kGgufTemplate && !key.starts_with(std::string(kGgufTemplate) + ".")) {
-      continue;
-    }
-    LL_ASSIGN(std::string text, metadata.string(key));
-    const std::string name = key == kGgufTemplate ? "default" : key.substr(kGgufTemplate.size() + 1);
-    if (!text.empty()) {
-      add(files, name, std::move(text), fmt::format("{}: {}", metadata.source(), printable(key)));
-    }
-  }
-  if (!metadata.has("tokenizer.ggml.tokens")) {
-    return files;
-  }
-  LL_ASSIGN(const auto tokens, metadata.strings("tokenizer.ggml.tokens"));
-  for (const auto& [key, name] : kGgufTokens) {
-    if (metadata.has(key)) {
-      LL_ASSIGN(const std::int64_t id, metadata.integer(key));
-      if (id >= 0 && id < static_cast<std::int64_t>(tokens.size())) {
-        files.token_texts.emplace_back(name, tokens[static_cast<std::size_t>(id)]);
-      }
-    }
-  }
-  return files;
-}
 
 Result<std::vector<std::string>> additional_templates(const std::string& directory) {
   const std::string folder = directory + "/" + kTemplateFolder;
@@ -169,7 +123,7 @@ Result<ChatFiles> hf_chat_files(const std::string& directory) {
   ChatFiles files;
   if (const std::string path = directory + "/chat_template.jinja"; exists(path)) {
     LL_ASSIGN(std::string text, read_text(path));
-    add(files, "default", std::move(text), path);
+    files.add("default", std::move(text), path);
   }
   LL_TRY(add_additional(files, directory));
   const bool in_files = !files.templates.empty();  // they replace those of a config all together

@@ -21,6 +21,8 @@ struct ChatFiles {
   std::vector<ChatTemplateSource> templates;                     // no name twice
   std::vector<std::pair<std::string, std::string>> token_texts;  // "bos_token" -> "<s>"
   const ChatTemplateSource* find(std::string_view name) const;
+  /// Unless there is one of this name.
+  void add(std::string name, std::string text, std::string where);
 };
 
 /// tokenizer.chat_template, tokenizer.chat_template.NAME, and the texts of tokenizer.ggml.bos_token_id and its like.

@@ -224,12 +224,12 @@ Result<MemoryNeeds> needs_of(const Plan& plan, const WeightSource& source, const
   ModelMemory model;
   model.plan = plan;
   LL_TRY(bind_weights(model, source));
-  LL_TRY(read_limits(model, kv));
+  LL_ASSIGN(model.limits, batch_limits(plan, kv));
   const Sizes sizes = sizes_of(model, options.kv_type, table);
   MemoryNeeds needs;
   needs.weights_bytes = model.held_bytes;
-  if (options.repack && options.activations == Activations::q8) {
-    needs.weights_bytes += packing_adds(model, table);
+  if (options.repack) {
+    needs.weights_bytes += packing_adds(model, table, options.activations);
   }
   needs.kv_bytes = static_cast<std::int64_t>(sizes.kv);
   needs.workspace_bytes = static_cast<std::int64_t>(sizes.total(n_threads) - sizes.kv);

@@ -41,7 +41,7 @@ Result<MemoryNeeds> needs_of(const Plan& plan, const WeightSource& source, const
                              const BackendOptions& options, const OpTable& table, int n_threads);
 
 /// What pack_weights adds to the bytes of the weights, less what it gives back.
-std::int64_t packing_adds(const ModelMemory& model, const OpTable& table);
+std::int64_t packing_adds(const ModelMemory& model, const OpTable& table, Activations activations);
 
 /// ErrorCode::device names the first weight or buffer that is not memory of this process (any more). On a host every
 /// page of it is on the device, whether the system has written it to its swap or not.

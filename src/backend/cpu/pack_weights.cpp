@@ -136,13 +136,13 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
   return {};
 }
 
-std::int64_t packing_adds(const ModelMemory& model, const OpTable& table) {
+std::int64_t packing_adds(const ModelMemory& model, const OpTable& table, Activations activations) {
   const Uses uses(model.plan);
   const std::vector<MatrixView>& matrices = model.weights.matrices;
   std::int64_t bytes = 0;
   for (std::size_t id = 0; id < matrices.size(); ++id) {
     const MatrixView& w = matrices[id];
-    const std::size_t packed = can_be_packed(table, w, uses.of(id)) ? packed_bytes(table, w) : 0;
+    const std::size_t packed = can_be_packed(table, w, uses.of(id), activations) ? packed_bytes(table, w) : 0;
     const bool dropped = packed > 0 && !uses.of(id).in_other_ops && is_alone(matrices, id);
     bytes += static_cast<std::int64_t>(packed) - (dropped ? w.rows * w.row_bytes : 0);
   }

@@ -35,7 +35,8 @@ if(cuda_found)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
   find_package(CUDAToolkit REQUIRED)
-  file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cpp cuda/*.cu cuda/kernels/*.cu)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cpp ${CMAKE_CURRENT_LIST_DIR}/*.cu
+       ${CMAKE_CURRENT_LIST_DIR}/kernels/*.cu)
   list(FILTER cuda_sources EXCLUDE REGEX "_test\\.cpp$|/absent\\.cpp$")
   llorch_backend_library(cuda SOURCES ${cuda_sources})
   target_link_libraries(llorch_backend_cuda PRIVATE CUDA::cudart_static)  # private: no one else sees CUDA's headers
