@@ -10,14 +10,9 @@ std::vector<OpTable> tables() {
     all.push_back(avx2::ops(ref::ops()));
   }
   if (avx512::available()) {
+    all.push_back(avx512::ops_without_vnni(ref::ops()));
+    all.back().name = "avx512 without VNNI";
     all.push_back(avx512::ops(ref::ops()));
-    if (all.back().matmul != avx512::matmul) {  // what a processor without VNNI gets
-      all.push_back(all.back());
-      all.back().name = "avx512 without VNNI";
-      all.back().has_q8 = avx512::has_q8;
-      all.back().packed_row_bytes = nullptr;
-      all.back().matmul = avx512::matmul;
-    }
   }
   return all;
 }

@@ -1,4 +1,4 @@
-// The byte words of avx2/generic/matmul_q8.inc for AVX2. avx512/bytes.inc has the same words.
+// Words for bytes in lanes of AVX2. avx512/bytes.inc has the same words.
 #pragma once
 
 #include "backend/avx2/lanes.h"
@@ -6,10 +6,6 @@
 LL_TARGET_BEGIN
 namespace llorch::avx2 {
 namespace {
-
-constexpr int kOffset = 0;  // weights stay signed
-constexpr int kPanels = 1;  // panels x tokens whose sums fit in the registers
-constexpr int kPanelTokens = 4;
 
 LL_INLINE Floats abs(Floats v) {
   return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), v);
@@ -47,10 +43,6 @@ LL_INLINE Ints broadcast4(const std::int8_t* p) {
 LL_INLINE Ints flip_bytes(Ints v, int bits) {
   return _mm256_xor_si256(v, _mm256_set1_epi8(static_cast<char>(bits)));
 }
-LL_INLINE Ints add_bytes(Ints v, int n) {
-  return _mm256_add_epi8(v, _mm256_set1_epi8(static_cast<char>(n)));
-}
-
 /// 16 bytes at `offset` of rows i and i + 4.
 LL_INLINE Ints quads(const std::byte* const* rows, int i, std::int64_t offset) {
   return _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(rows[i + 4] + offset),
@@ -67,12 +59,6 @@ LL_INLINE void transpose4(Ints (&a)[4]) {
   a[2] = _mm256_unpacklo_epi64(ab_high, cd_high);
   a[3] = _mm256_unpackhi_epi64(ab_high, cd_high);
 }
-/// sums + the products of 4 bytes in each lane. |w| * x fits in the 16 bits of maddubs: 2 * 128 * 127.
-LL_INLINE Ints dot4(Ints sums, Ints w, Ints x) {
-  const Ints pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-  return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
 }  // namespace
 }  // namespace llorch::avx2
 LL_TARGET_END

@@ -6,6 +6,8 @@
 namespace llorch::avx2 {
 
 void matmul_f32(const Matmul& mm, const Work& work);
+/// Formats of packed.h with 8-bit activations, packed or not.
+void matmul_packed(const Matmul& mm, const Work& work);
 void matmul(const Matmul& mm, const Work& work);
 bool has_q8(DType type);
 void attend(const AttendOp& op, int layer, const Work& work);

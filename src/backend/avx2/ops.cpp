@@ -5,6 +5,7 @@
 
 #include "backend/avx2/float_panels.h"
 #include "backend/avx2/kernels.h"
+#include "backend/avx2/packed.h"
 
 namespace llorch::avx2 {
 namespace {
@@ -16,8 +17,6 @@ bool has_f16c() {  // clang 14's __builtin_cpu_supports does not know it
   unsigned d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
 }
-
-constexpr int kPanelRows = 8;
 
 }  // namespace
 
@@ -33,10 +32,12 @@ OpTable ops(const OpTable& base) {
   table.matmul = matmul;
   table.has_q8 = has_q8;
   table.packed_row_bytes = [](DType type, std::int64_t cols) {
-    return has_float_panels(type) ? bytes_of(format_of(type), cols) : 0;
+    return has_float_panels(type) ? bytes_of(format_of(type), cols) : packed_row_bytes(type, cols);
   };
   table.packed_rows = kPanelRows;
-  table.pack = [](const MatrixView& w, Range panels, std::byte* packed) { pack_floats(w, panels, kPanelRows, packed); };
+  table.pack = [](const MatrixView& w, Range panels, std::byte* packed) {
+    (has_float_panels(w.type) ? pack_floats : pack)(w, panels, kPanelRows, packed);
+  };
   table.attend = attend;
   table.norm = norm;
   table.gate = gate;

@@ -5,11 +5,12 @@
 
 namespace llorch::avx512 {
 
+/// The table of a processor that has VNNI, and of one that has not.
+OpTable ops_with_vnni(const OpTable& base);
+OpTable ops_without_vnni(const OpTable& base);
+
 void matmul_f32(const Matmul& mm, const Work& work);
-void matmul(const Matmul& mm, const Work& work);
-void matmul_vnni(const Matmul& mm, const Work& work);
-bool has_q8(DType type);
-/// Formats of packed.h with 8-bit activations, packed or not.
+/// Formats of packed.h with 8-bit activations, packed or not, by VNNI.
 void matmul_packed(const Matmul& mm, const Work& work);
 void attend(const AttendOp& op, int layer, const Work& work);
 void norm(const NormOp& op, const Work& work);

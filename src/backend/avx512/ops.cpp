@@ -1,27 +1,36 @@
 // The AVX-512 table: what it does faster than the table that it is given. Plain code, callable on any x86-64.
 #include "backend/ops.h"
 
+#include <algorithm>
+
 #include "backend/avx2/float_panels.h"
+#include "backend/avx2/kernels.h"
 #include "backend/avx512/kernels.h"
 #include "backend/avx512/packed.h"
 
 namespace llorch::avx512 {
-
 namespace {
 
-std::int64_t float_row_bytes(DType type, std::int64_t cols) {
-  return avx2::has_float_panels(type) ? bytes_of(format_of(type), cols) : 0;
-}
-void pack_float_panels(const MatrixView& w, Range panels, std::byte* packed) {
-  avx2::pack_floats(w, panels, kPanelRows, packed);
+bool is_q8(const Matmul& mm, const Work& work) {
+  return work.activations == Activations::q8 && avx2::has_q8(mm.w->type);
 }
 
-/// With VNNI some quantised formats have panels as well.
-std::int64_t vnni_row_bytes(DType type, std::int64_t cols) {
-  return packed_unit(type) != nullptr ? packed_row_bytes(type, cols) : float_row_bytes(type, cols);
+std::int64_t row_bytes(DType type, std::int64_t cols) {
+  return avx2::has_float_panels(type) ? bytes_of(format_of(type), cols) : avx2::packed_row_bytes(type, cols);
 }
-void pack_vnni_panels(const MatrixView& w, Range panels, std::byte* packed) {
-  (packed_unit(w.type) != nullptr ? pack : pack_float_panels)(w, panels, packed);
+
+void pack_for_vnni(const MatrixView& w, Range panels, std::byte* packed) {
+  (avx2::has_float_panels(w.type) ? avx2::pack_floats : avx2::pack)(w, panels, kPanelRows, packed);
+}
+
+/// Quantised formats as AVX2 reads them: two of its panels in the place of one.
+void pack_for_avx2(const MatrixView& w, Range panels, std::byte* packed) {
+  if (avx2::has_float_panels(w.type)) {
+    return avx2::pack_floats(w, panels, kPanelRows, packed);
+  }
+  const auto n_panels = static_cast<int>((w.rows + avx2::kPanelRows - 1) / avx2::kPanelRows);
+  constexpr int kEach = kPanelRows / avx2::kPanelRows;
+  avx2::pack(w, {panels.begin * kEach, std::min(panels.end * kEach, n_panels)}, avx2::kPanelRows, packed);
 }
 
 }  // namespace
@@ -32,25 +41,32 @@ bool available() {
          __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
 }
 
-OpTable ops(const OpTable& base) {
+OpTable ops_without_vnni(const OpTable& base) {
   OpTable table = base;
   table.name = "avx512";
   table.deterministic = true;
-  table.matmul = matmul;
-  table.has_q8 = has_q8;
-  table.packed_row_bytes = float_row_bytes;
+  table.matmul = [](const Matmul& mm, const Work& work) {
+    (is_q8(mm, work) ? avx2::matmul_packed : matmul_f32)(mm, work);
+  };
+  table.has_q8 = avx2::has_q8;
+  table.packed_row_bytes = row_bytes;
   table.packed_rows = kPanelRows;
-  table.pack = pack_float_panels;
-  if (__builtin_cpu_supports("avx512vnni") != 0) {
-    table.matmul = matmul_vnni;
-    table.has_q8 = [](DType type) { return has_q8(type) || packed_unit(type) != nullptr; };
-    table.packed_row_bytes = vnni_row_bytes;
-    table.pack = pack_vnni_panels;
-  }
+  table.pack = pack_for_avx2;
   table.attend = attend;
   table.norm = norm;
   table.gate = gate;
   return table;
+}
+
+OpTable ops_with_vnni(const OpTable& base) {
+  OpTable table = ops_without_vnni(base);
+  table.matmul = [](const Matmul& mm, const Work& work) { (is_q8(mm, work) ? matmul_packed : matmul_f32)(mm, work); };
+  table.pack = pack_for_vnni;
+  return table;
+}
+
+OpTable ops(const OpTable& base) {
+  return __builtin_cpu_supports("avx512vnni") != 0 ? ops_with_vnni(base) : ops_without_vnni(base);
 }
 
 }  // namespace llorch::avx512

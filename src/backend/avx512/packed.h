@@ -1,70 +1,12 @@
-// Weights as the VNNI kernels read them: panels of 16 rows in the 16 lanes, the k of a panel one after the other, so
-// that a product reads one stream. Made once, when a model is loaded.
-//
-// A panel is a run of units of 64 or 256 k: scales first, then the weights of each block of 32 k, as vectors of 64
-// bytes that hold 4 k of each row. A row's last unit may be half filled; the rest of it has the value 0. Weights are
-// unsigned: Q8_0's are its bytes + 128, the others' their bits. Vectors of half bytes hold the groups i (low halves)
-// and i + 4 (high halves) of a block's 8 groups of 4 k; one of fifth bits follows, group g in bit g, or Q6_K's two
-// upper bits in two vectors, group g in bits 2 * (g / 2) of vector g % 2.
-//
-// Q8_0           64 k: f16 d [2][16] | [2][8] vectors
-// Q4_0, IQ4_NL   64 k: f16 d [2][16] | [2][4] vectors
-// MXFP4          64 k: bf16 scales [2][16] | [2][4] vectors
-// Q4_1           64 k: f16 d [2][16], f16 m [2][16] | [2][4] vectors
-// Q5_0           64 k: f16 d [2][16] | [2][4 + 1] vectors
-// Q5_1           64 k: f16 d [2][16], f16 m [2][16] | [2][4 + 1] vectors
-// Q4_K          256 k: f16 d [16], f16 dmin [16], u8 scales [8][16], u8 mins [8][16] | [8][4] vectors
-// Q5_K          256 k: as Q4_K | [8][4 + 1] vectors
-// IQ4_XS        256 k: f16 d [16], 32 bytes unused, i8 scales [8][16] | [8][4] vectors
-// Q6_K          256 k: f16 d [16], 32 bytes unused, i8 scales [16][16] | [8][4 + 2] vectors
+// Panels of avx2/packed.h as AVX-512 has them: 16 rows in 16 lanes.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-
-#include "base/threads.h"
-#include "model/weights.h"
-#include "quant/formats.h"
+#include "backend/avx2/packed.h"
 
 namespace llorch::avx512 {
 
+using avx2::PackedUnit;
 inline constexpr int kPanelRows = 16;
-inline constexpr int kVectorBytes = 64;
-
-/// What a unit of a format takes in a panel.
-struct PackedUnit {
-  int blocks = 0;      // of 32 k
-  int head_bytes = 0;  // scales
-  int vectors = 0;     // of a block
-
-  constexpr int bytes() const { return head_bytes + blocks * vectors * kVectorBytes; }
-  /// Units of a row.
-  constexpr std::int64_t units_of(std::int64_t cols) const { return (cols / 32 + blocks - 1) / blocks; }
-};
-inline constexpr PackedUnit kQ8_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 8};
-inline constexpr PackedUnit kQ4_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 4};
-inline constexpr PackedUnit kIQ4_NLUnit = kQ4_0Unit;
-inline constexpr PackedUnit kMxfp4Unit = kQ4_0Unit;
-inline constexpr PackedUnit kQ4_1Unit = {.blocks = 2, .head_bytes = 128, .vectors = 4};
-inline constexpr PackedUnit kQ5_0Unit = {.blocks = 2, .head_bytes = 64, .vectors = 5};
-inline constexpr PackedUnit kQ5_1Unit = {.blocks = 2, .head_bytes = 128, .vectors = 5};
-inline constexpr PackedUnit kQ4_KUnit = {.blocks = 8, .head_bytes = 64 + 2 * 8 * kPanelRows, .vectors = 4};
-inline constexpr PackedUnit kQ5_KUnit = {.blocks = 8, .head_bytes = 64 + 2 * 8 * kPanelRows, .vectors = 5};
-inline constexpr PackedUnit kIQ4_XSUnit = {.blocks = 8, .head_bytes = 64 + 8 * kPanelRows, .vectors = 4};
-inline constexpr PackedUnit kQ6_KUnit = {.blocks = 8, .head_bytes = 64 + 16 * kPanelRows, .vectors = 6};
-
-/// nullptr when the format has no packed form.
-const PackedUnit* packed_unit(DType type);
-
-/// Bytes of one row of `cols` weights in a panel, 1/16 of it; 0: the format has no packed form.
-std::int64_t packed_row_bytes(DType type, std::int64_t cols);
-
-/// Packs n_rows <= 16 rows, those after the first at steps of row_bytes, over `cols` weights from `rows` on, as one
-/// panel; the other rows become weights of value 0.
-void pack_panel(DType type, const std::byte* rows, std::int64_t row_bytes, int n_rows, std::int64_t cols,
-                std::byte* panel);
-
-/// Packs panels [begin, end) of w to `packed`, where all its panels will lie.
-void pack(const MatrixView& w, Range panels, std::byte* packed);
+inline constexpr int kVectorBytes = 4 * kPanelRows;
 
 }  // namespace llorch::avx512
