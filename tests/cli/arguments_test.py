@@ -15,7 +15,7 @@ BAD_RUN_OPTIONS = [
     ("--top-k", "1.5"), ("--repetition-penalty", "0"), ("--repetition-penalty", "2.5"), ("--presence-penalty", "-2.1"),
     ("--frequency-penalty", "3"), ("--seed", "-1"), ("--seed", "x"), ("--seed", "18446744073709551616"),
     ("--max-tokens", "-1"), ("--stop", ""), ("--stop", "x" * 257), ("--threads", "-1"), ("--threads", "many"),
-    ("--context", "-1"), ("--activations", "f16"), ("--tokens", ""), ("--tokens", "1,x"), ("--tokens", "-1"),
+    ("--context", "-1"), ("--activations", "f16"), ("--kv-type", "q4_0"), ("--tokens", ""), ("--tokens", "1,x"), ("--tokens", "-1"),
     ("--tokens", "99999999999"), ("--tokens", "1,,x"), ("--no-such-option", "1"),
 ]
 WHOLE_NUMBERS = {"--max-tokens": 2**31 - 1, "--top-k": 2**31 - 1, "--threads": 1024, "--context": 2**24, "--seed": 2**64 - 1}

@@ -68,6 +68,23 @@ class Formats(unittest.TestCase):
         report = json.loads(tool.output("bench", HAIKU, "--json", *TINY))
         for key in BENCH_KEYS:
             self.assertGreater(report[key], 0, key)
+        self.assertEqual((report["sequences"], report["kv_type"]), (1, "f16"))
+
+    def test_bench_of_many_sequences(self):
+        report = json.loads(tool.output("bench", HAIKU, "--json", "--profile", "--sequences", 3, "--kv-type", "q8_0", *TINY))
+        self.assertEqual((report["sequences"], report["kv_type"]), (3, "q8_0"))
+        for phase in ("prefill", "decode"):
+            self.assertIn("attend", {row["op"] for row in report["profile"][phase]})
+            self.assertLessEqual(sum(row["share"] for row in report["profile"][phase]), 1.0)
+
+    def test_memory(self):
+        def memory(*args):
+            return json.loads(tool.output("inspect", HAIKU, "--json", "--memory", *args))["memory"]
+        one, two = memory(), memory("--sequences", 2)
+        self.assertEqual(one["total_bytes"], one["weights_bytes"] + one["kv_bytes"] + one["workspace_bytes"])
+        self.assertEqual(two["kv_bytes"], 2 * one["kv_bytes"])
+        self.assertEqual(memory("--kv-type", "f32")["kv_bytes"], 2 * one["kv_bytes"])
+        self.assertIn("KV cache", tool.output("inspect", HAIKU, "--memory").decode())
 
     def test_profile_and_trace(self):
         with tempfile.TemporaryDirectory() as work:

@@ -90,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
                       BadStart{{"--model", "builtin:haiku", "--threads", "0"}, 2, "--threads"},
                       BadStart{{"--model", "builtin:haiku", "--max-sequences", "0"}, 2, "--max-sequences"},
                       BadStart{{"--model", "builtin:haiku", "--activations", "int4"}, 2, "--activations"},
+                      BadStart{{"--model", "builtin:haiku", "--kv-type", "q4_0"}, 2, "--kv-type"},
                       BadStart{{"--model", "builtin:haiku", "--log-level", "loud"}, 2, "--log-level"},
                       BadStart{{"--model", "builtin:haiku", "--worker-id", std::string(129, 'w')}, 2, "--worker-id"},
                       BadStart{{"--model", "builtin:haiku", "--cuda-device", "0"}, 2, "--cuda-device"},
