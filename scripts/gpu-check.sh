@@ -5,9 +5,9 @@
 #   gpu-check.sh [--quick] [--no-bench] [--sanitizer]
 #
 # In this order: every op over its grid against the reference, whole families against their goldens, the same bits in any
-# batch; with --sanitizer compute-sanitizer's memcheck and racecheck over a part of the grid; rates with the shape of an
-# 8B model and random weights, in BF16 and Q4_K_M, beside what the device's memory and matrix units reach (by PyTorch
-# where python3 has it).
+# batch; rates with the shape of an 8B model and random weights, in BF16 and Q4_K_M, beside what the device's memory and
+# matrix units reach (by PyTorch where python3 has it); with --sanitizer compute-sanitizer's memcheck and racecheck over
+# a part of the grid.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -31,6 +31,10 @@ command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,memory.total,dri
 
 code=0
 "$gpucheck" $quick || code=1
+if [ $bench = 1 ]; then
+  python3 bench/gpu_roof.py 2>/dev/null || echo "no PyTorch: the roof was not measured"
+  "$gpucheck" $quick --bench BF16 --bench Q4_K_M || code=1
+fi
 if [ $sanitizer = 1 ]; then
   for tool in memcheck racecheck; do
     for part in "linear Q4_K 256" "linear BF16 96" "heads_linear" "norm" "attend 4/2" "experts 2 of 8 Q4_K" "family llama"; do
@@ -39,9 +43,5 @@ if [ $sanitizer = 1 ]; then
       [ "${PIPESTATUS[0]}" = 0 ] || code=1
     done
   done
-fi
-if [ $bench = 1 ]; then
-  python3 bench/gpu_roof.py 2>/dev/null || echo "no PyTorch: the roof was not measured"
-  "$gpucheck" $quick --bench BF16 --bench Q4_K_M || code=1
 fi
 exit $code
