@@ -187,7 +187,12 @@ Status CudaBackend::run_graph(const BatchShape& shape) {
     LL_TRY(driver_->begin_capture(stream_));
     const Status walked = walk_all();
     Result<Graph> graph = driver_->end_capture(stream_);
-    LL_TRY(walked);
+    if (!walked.ok()) {
+      if (graph.ok()) {
+        driver_->destroy_graph(*graph);
+      }
+      return walked;
+    }
     if (!graph.ok() && graph.error().code == ErrorCode::out_of_memory) {
       return walk_all();  // no room for a graph: the steps need none
     }

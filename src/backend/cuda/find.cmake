@@ -1,4 +1,10 @@
-# llorch_backend_cuda: the device and its kernels when a toolkit is found, else a source that says it is not there.
+# llorch_backend_cuda_host: the host's side, which needs no toolkit. llorch_backend_cuda: the device and its kernels when
+# a toolkit is found, else a source that says it is not there.
+file(GLOB cuda_host_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
+list(FILTER cuda_host_sources EXCLUDE REGEX "_test\\.cpp$|/(absent|entry|runtime_driver|device_kernels)\\.cpp$")
+add_library(llorch_backend_cuda_host STATIC ${cuda_host_sources})
+target_link_libraries(llorch_backend_cuda_host PUBLIC llorch_options llorch_backend)
+
 set(cuda_found OFF)
 if(NOT LLORCH_CUDA STREQUAL "off")
   include(CheckLanguage)
@@ -35,10 +41,9 @@ if(cuda_found)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
   find_package(CUDAToolkit REQUIRED)
-  file(GLOB cuda_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cpp ${CMAKE_CURRENT_LIST_DIR}/*.cu
-       ${CMAKE_CURRENT_LIST_DIR}/kernels/*.cu)
-  list(FILTER cuda_sources EXCLUDE REGEX "_test\\.cpp$|/absent\\.cpp$")
-  llorch_backend_library(cuda SOURCES ${cuda_sources})
+  file(GLOB cuda_kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/kernels/*.cu)
+  llorch_backend_library(cuda SOURCES cuda/entry.cpp cuda/runtime_driver.cpp cuda/device_kernels.cpp cuda/device.cu
+                         ${cuda_kernels} DEPS llorch_backend_cuda_host)
   target_link_libraries(llorch_backend_cuda PRIVATE CUDA::cudart_static)  # private: no one else sees CUDA's headers
   target_compile_options(llorch_backend_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Werror=all-warnings>)
   if("90a" IN_LIST CMAKE_CUDA_ARCHITECTURES)

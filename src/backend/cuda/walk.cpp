@@ -206,7 +206,7 @@ struct Walk::Runner {
     const int width = op.width > 0 ? op.width : w.model_.plan.width(Slot::gate);
     w.written(Slot::gate);
     PackedX packed = w.packed_for(next, Slot::gate, width);
-    if (packed.form == XForm::f16) {
+    if (!gate_can_pack(packed.form)) {
       w.packed_slot_ = Slot::none;
       packed = {};
     }

@@ -452,10 +452,6 @@ Status attend_of(const AttendArgs& args, Stream stream) {
 
 }  // namespace
 
-bool attend_has_tiles(int head_dim, KvType kv_type, bool v_is_k) {
-  return kv_type == KvType::f16 && !v_is_k && head_dim % 8 == 0 && head_dim <= 256;
-}
-
 Status attend_tiles(const AttendArgs& args, Stream stream) {
   return args.head_dim <= 64    ? attend_of<64>(args, stream)
          : args.head_dim <= 128 ? attend_of<128>(args, stream)

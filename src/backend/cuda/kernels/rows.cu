@@ -216,15 +216,6 @@ __global__ __launch_bounds__(kThreads) void add_values(AddArgs p) {
 
 }  // namespace
 
-bool norm_can_pack(int n) {
-  constexpr int kMostFloats = 12 * 1024 - 256;  // of shared memory
-  return n <= kMostFloats;
-}
-
-bool gate_can_pack(XForm form) {
-  return form == XForm::q8 || form == XForm::bf16;  // F16 needs the row's largest value first
-}
-
 Status norm(const NormArgs& args, Stream stream) {
   const auto blocks = static_cast<unsigned int>(std::int64_t{args.n_tokens} * args.groups);
   const std::size_t shared = args.packed.form == XForm::f32 ? 0 : static_cast<std::size_t>(args.n) * sizeof(float);
