@@ -90,6 +90,7 @@ Status CudaBackend::check_resident() const {
 }
 
 Status CudaBackend::load(const Plan& plan, const WeightSource& source, const KvShape& kv) try {
+  LL_TRY(driver_->use());
   drop_graphs();
   model_.reset();
   if (stream_ == nullptr) {
@@ -110,6 +111,7 @@ Status CudaBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
     return errorf(ErrorCode::invalid_argument, "{}: run before load", name_);
   }
   LL_TRY(cpu::check_batch(model_->limits, batch, samples, outputs));
+  LL_TRY(driver_->use());
   const KvShape& kv = model_->limits.kv;
   BatchShape shape;
   const bool watched = observer != nullptr || options_.recorder != nullptr;
@@ -119,9 +121,16 @@ Status CudaBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
   if (!bucketed) {
     shape = exact_shape(batch, model_->head_groups);
   }
-  LL_TRY(send(batch, shape));
-  LL_TRY(bucketed ? run_graph(shape) : run_steps(batch, shape, observer));
-  return fetch(batch, samples, outputs);
+  const auto all = [&]() -> Status {
+    LL_TRY(send(batch, shape));
+    LL_TRY(bucketed ? run_graph(shape) : run_steps(batch, shape, observer));
+    return fetch(batch, samples, outputs);
+  };
+  const Status ran = all();
+  if (!ran.ok()) {
+    (void)driver_->wait(stream_);  // nothing may be on its way to or from memory that is written next
+  }
+  return ran;
 } catch (const std::bad_alloc&) {
   return errorf(ErrorCode::out_of_memory, "{}: no host memory is left for a step", name_);
 }
@@ -185,7 +194,12 @@ Status CudaBackend::run_graph(const BatchShape& shape) {
   graphs_.splice(graphs_.begin(), graphs_, kept);
   if (kept->graph == nullptr) {
     LL_TRY(driver_->begin_capture(stream_));
-    const Status walked = walk_all();
+    Status walked;
+    try {
+      walked = walk_all();
+    } catch (const std::bad_alloc&) {  // the capture must end whatever happens
+      walked = errorf(ErrorCode::out_of_memory, "{}: no host memory is left for a graph", name_);
+    }
     Result<Graph> graph = driver_->end_capture(stream_);
     if (!walked.ok()) {
       if (graph.ok()) {

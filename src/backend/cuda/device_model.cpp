@@ -106,10 +106,10 @@ std::size_t partial_bytes(const DeviceModel& model) {
   for (const Step& step : model.plan.steps) {
     if (const auto* op = std::get_if<AttendOp>(&step.op);
         op != nullptr && attend_has_tiles(op->head_dim, model.kv_type, op->v_is_k)) {
-      // Sequences share the keys: their splits, rounded up to a power of two, are at most these together.
+      // Enough for one long sequence among short ones; where it is not, splits are summed in registers.
       const std::int64_t rows = model.limits.kv.max_batch_seqs + 2 * (n_keys / kAttendSplit + 1);
-      constexpr std::int64_t kTileRows64 = 64;
-      const std::int64_t tile = kTileRows64 * 2 * (n_keys / kAttendSplit + 1);
+      constexpr std::int64_t kTokens = 64;
+      const std::int64_t tile = kTokens * 2 * (n_keys / kAttendSplit + 1);
       floats = std::max(floats, static_cast<std::size_t>(std::max(rows, tile) * op->n_heads * (op->head_dim + 2)));
     }
   }
@@ -152,6 +152,13 @@ std::size_t most_step_ints(const DeviceModel& model) {
   BatchShape shape{.n_tokens = kv.max_batch_tokens, .n_seqs = kv.max_batch_seqs, .n_outputs = kv.max_outputs};
   for (const int n_blocks : kv.n_blocks) {
     shape.max_blocks.push_back(2 * n_blocks + 2);  // a table is as wide as the longest sequence, rounded up
+  }
+  // A ring has fewer blocks than its table has places: those of every position.
+  const int most_blocks = 2 * (model.plan.spec.max_context / kKvBlock + 1);
+  for (std::size_t g = 0; g < shape.max_blocks.size(); ++g) {
+    if (model.limits.windows[g] > 0) {
+      shape.max_blocks[g] = std::max(shape.max_blocks[g], most_blocks);
+    }
   }
   const int widest = model.head_groups.empty() ? 1 : model.head_groups.back();
   shape.n_tiles = kv.max_batch_seqs + kv.max_batch_tokens * widest / kAttendRows + 1;

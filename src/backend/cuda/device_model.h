@@ -68,7 +68,7 @@ struct DeviceModel {
 
 /// How products with this matrix take x.
 XForm x_form(DType type, Activations activations);
-/// Rows that the padded rows of experts have at most, and to what they are filled up.
+/// To what number of rows those of each expert are filled up, and how many that makes at most.
 int expert_pad(int n_tokens, int n_used, int n_experts);
 int expert_rows(int n_tokens, int n_used, int n_experts);
 /// Bytes of `rows` rows of x, filled up.

@@ -20,7 +20,8 @@ struct CudaDeviceInfo {
   std::string name;          // "NVIDIA H100"
   int major = 0, minor = 0;  // compute capability
   int n_multiprocessors = 0;
-  std::int64_t total_bytes = 0;  // of device memory
+  std::int64_t shared_bytes = 0;  // that a block can have
+  std::int64_t total_bytes = 0;   // of device memory
   std::int64_t free_bytes = 0;
   int driver = 0, runtime = 0;  // 13000: CUDA 13.0
 };
@@ -29,6 +30,8 @@ struct CudaDeviceInfo {
 class Driver {
  public:
   virtual ~Driver() = default;
+  /// Makes the device the calling thread's: the first call of every thread that launches or copies.
+  virtual Status use() = 0;
   /// Device memory that is free now, and all of it.
   virtual Status memory(std::int64_t& free_bytes, std::int64_t& total_bytes) = 0;
   virtual Result<void*> allocate(std::size_t bytes) = 0;

@@ -25,6 +25,15 @@ std::string describe(const CudaDeviceInfo& info) {
                      info.runtime / 1000, info.runtime % 1000 / 10);
 }
 
+/// Why this device cannot run the kernels; empty when it can.
+std::string why_not(const CudaDeviceInfo& info) {
+  constexpr std::int64_t kSharedBytes = 168'960;  // of the largest block, attention with heads of 256 channels
+  return info.shared_bytes >= kSharedBytes
+             ? ""
+             : fmt::format("{} has {} bytes of shared memory for a block, the kernels need {}", info.name,
+                           info.shared_bytes, kSharedBytes);
+}
+
 std::vector<DeviceInfo> list() {
   const Result<int> n = device_count();
   if (!n.ok()) {
@@ -33,8 +42,8 @@ std::vector<DeviceInfo> list() {
   std::vector<DeviceInfo> devices;
   for (int i = 0; i < *n; ++i) {
     const Result<CudaDeviceInfo> info = open_device(i);
-    devices.push_back({fmt::format("cuda:{}", i), info.ok() ? describe(*info) : "NVIDIA GPU", info.ok(),
-                       info.ok() ? "" : info.error().message});
+    const std::string reason = info.ok() ? why_not(*info) : info.error().message;
+    devices.push_back({fmt::format("cuda:{}", i), info.ok() ? describe(*info) : "NVIDIA GPU", reason.empty(), reason});
   }
   return devices;
 }
@@ -47,8 +56,12 @@ Result<std::unique_ptr<Backend>> create(const std::string& device, const Backend
   const auto name_device = [&device](const Error& error) {
     return errorf(error.code, "device '{}': {}", device, error.message);
   };
-  if (const auto info = open_device(*index); !info.ok()) {
+  const auto info = open_device(*index);
+  if (!info.ok()) {
     return name_device(info.error());
+  }
+  if (const std::string reason = why_not(*info); !reason.empty()) {
+    return name_device({ErrorCode::device, reason});
   }
   if (const Status status = verify_device(*index); !status.ok()) {
     return name_device(status.error());

@@ -43,6 +43,7 @@ struct FakeState {
 class FakeDriver : public Driver {
  public:
   explicit FakeDriver(FakeState& state) : s_(state) {}
+  Status use() override { return s_.call("use"); }
   Status memory(std::int64_t& free_bytes, std::int64_t& total_bytes) override {
     free_bytes = s_.free_bytes;
     total_bytes = s_.free_bytes;

@@ -13,6 +13,7 @@ Status checked(cudaError_t code, std::string_view what) {
   if (code == cudaSuccess) {
     return {};
   }
+  (void)cudaGetLastError();  // told here, and not again by the next launch
   const ErrorCode kind = code == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::device;
   return errorf(kind, "{}: {} ({})", what, cudaGetErrorString(code), cudaGetErrorName(code));
 }
@@ -31,8 +32,10 @@ class RuntimeDriver : public Driver {
  public:
   explicit RuntimeDriver(int index) : index_(index) {}
 
+  Status use() override { return checked(cudaSetDevice(index_), "choosing the device"); }
+
   Status memory(std::int64_t& free_bytes, std::int64_t& total_bytes) override {
-    LL_TRY(use_device());
+    LL_TRY(use());
     std::size_t free = 0;
     std::size_t total = 0;
     LL_TRY(checked(cudaMemGetInfo(&free, &total), "asking for free device memory"));
@@ -42,7 +45,7 @@ class RuntimeDriver : public Driver {
   }
 
   Result<void*> allocate(std::size_t bytes) override {
-    LL_TRY(use_device());
+    LL_TRY(use());
     void* memory = nullptr;
     LL_TRY(checked(cudaMalloc(&memory, bytes), fmt::format("taking {} bytes of device memory", bytes)));
     return memory;
@@ -50,7 +53,7 @@ class RuntimeDriver : public Driver {
   void release(void* memory) override { cudaFree(memory); }
 
   Result<void*> allocate_pinned(std::size_t bytes) override {
-    LL_TRY(use_device());
+    LL_TRY(use());
     void* memory = nullptr;
     LL_TRY(checked(cudaMallocHost(&memory, bytes), fmt::format("taking {} bytes of pinned host memory", bytes)));
     return memory;
@@ -58,14 +61,14 @@ class RuntimeDriver : public Driver {
   void release_pinned(void* memory) override { cudaFreeHost(memory); }
 
   Result<bool> is_on_device(const void* memory) override {
-    LL_TRY(use_device());
+    LL_TRY(use());
     cudaPointerAttributes attributes{};
     LL_TRY(checked(cudaPointerGetAttributes(&attributes, memory), "asking where memory lies"));
     return attributes.type == cudaMemoryTypeDevice && attributes.device == index_;
   }
 
   Result<Stream> create_stream() override {
-    LL_TRY(use_device());
+    LL_TRY(use());
     cudaStream_t stream = nullptr;
     LL_TRY(checked(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream"));
     return reinterpret_cast<Stream>(stream);
@@ -76,7 +79,7 @@ class RuntimeDriver : public Driver {
   }
 
   Result<Event> create_event() override {
-    LL_TRY(use_device());
+    LL_TRY(use());
     cudaEvent_t event = nullptr;
     LL_TRY(checked(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event"));
     return reinterpret_cast<Event>(event);
@@ -118,9 +121,6 @@ class RuntimeDriver : public Driver {
   void destroy_graph(Graph graph) override { cudaGraphExecDestroy(native(graph)); }
 
  private:
-  /// The current device is each thread's own.
-  Status use_device() const { return checked(cudaSetDevice(index_), "choosing the device"); }
-
   int index_;
 };
 

@@ -178,7 +178,13 @@ Status upload_weights(DeviceModel& model, Driver& driver, Kernels& kernels, cons
     ref::rope_frequencies(angles.rope, inverse);
     LL_TRY(uploader.bytes(inverse.data(), inverse.size() * sizeof(double), angles.inverse));
   }
-  return uploader.end();
+  LL_TRY(uploader.end());
+  for (std::size_t i = 0; i < model.matrices.size(); ++i) {
+    if (!model.plan.weights[i].is_vector) {
+      source.drop(static_cast<WeightId>(i));  // the host's copy is not read again
+    }
+  }
+  return {};
 }
 
 }  // namespace llorch::cuda

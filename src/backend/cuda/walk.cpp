@@ -9,7 +9,7 @@
 namespace llorch::cuda {
 namespace {
 
-/// Fewer blocks than this times the multiprocessors: splits of the KV get blocks of their own.
+/// Fewer blocks than two for each multiprocessor of a large device: splits of the KV get blocks of their own.
 constexpr int kFewTiles = 264;
 
 }  // namespace
@@ -239,6 +239,7 @@ struct Walk::Runner {
     sorted.rows = cutter.take<std::int32_t>(static_cast<std::size_t>(n_picks));
     sorted.experts = cutter.take<std::int32_t>(static_cast<std::size_t>(n_padded / pad));
     LL_TRY(w.kernels_.sort_picks(sorted, w.stream_));
+    w.packed_slot_ = Slot::none;
     LL_TRY(part(op.gate, sorted, w.slot(op.in), sorted.token_of, Slot::gate));
     LL_TRY(part(op.up, sorted, w.slot(op.in), sorted.token_of, Slot::up));
     LL_TRY(gate(op.act, n_picks, op.gate.rows, {}));

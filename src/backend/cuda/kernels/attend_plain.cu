@@ -1,5 +1,5 @@
-// Attention as ref/attend.cpp defines it, a block a token and head: pieces of kKvBlock keys, first to last. For caches
-// in F32 and for shapes that attend_tiles.cu does not take.
+// Attention, a block a token and head: pieces of kKvBlock keys, first to last, in one chain (ref/attend.cpp begins anew
+// every kKvSpan keys). For caches in F32 and for shapes that attend_tiles.cu does not take.
 #include <cuda_fp16.h>
 
 #include <cmath>

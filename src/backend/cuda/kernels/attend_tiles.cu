@@ -177,7 +177,7 @@ struct Tile {
       for (int n = 0; n < kPieceKeys / 8; ++n) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          s[n][i] = p.softcap * tanhf(s[n][i] / p.softcap) * kLog2E;
+          s[n][i] = __fmul_rn(__fmul_rn(p.softcap, tanhf(__fdiv_rn(s[n][i], p.softcap))), kLog2E);
         }
       }
     }
@@ -220,15 +220,15 @@ struct Tile {
       base[r] = max == -INFINITY ? 0.0F : max;
       correction[r] = max == -INFINITY ? 1.0F : power_of_2(soft[r].max - max);
       soft[r].max = max;
-      soft[r].sum *= correction[r];
+      soft[r].sum = __fmul_rn(soft[r].sum, correction[r]);
     }
     std::uint32_t weights[kPieceKeys / 16][4];
 #pragma unroll
     for (int n = 0; n < kPieceKeys / 8; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        s[n][i] = power_of_2(s[n][i] - base[i / 2]);
-        soft[i / 2].sum += s[n][i];
+        s[n][i] = power_of_2(__fsub_rn(s[n][i], base[i / 2]));
+        soft[i / 2].sum = __fadd_rn(soft[i / 2].sum, s[n][i]);
       }
       weights[n / 2][n % 2 * 2] = two_halves(s[n][0], s[n][1]);
       weights[n / 2][n % 2 * 2 + 1] = two_halves(s[n][2], s[n][3]);
@@ -237,7 +237,7 @@ struct Tile {
     for (int n = 0; n < kOut / 8; ++n) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        acc[n][i] *= correction[i / 2];
+        acc[n][i] = __fmul_rn(acc[n][i], correction[i / 2]);
       }
     }
     const __half* v = values(piece) + lane % 16 * kRow + lane / 16 * 8 + first_channel;
@@ -437,8 +437,7 @@ Status allow_both() {
 template <int dims>
 Status attend_of(const AttendArgs& args, Stream stream) {
   using T = Tile<dims>;
-  static const Status allowed = allow_both<dims>();
-  LL_TRY(allowed);
+  LL_TRY(allow_both<dims>());
   const auto kv_heads = static_cast<unsigned int>(args.n_kv_heads);
   const auto tiles = static_cast<unsigned int>(args.n_tiles);
   if (!args.split) {

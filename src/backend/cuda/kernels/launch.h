@@ -6,6 +6,9 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -22,29 +25,36 @@ inline Status launched(const char* kernel, cudaError_t code) {
   if (code == cudaSuccess) {
     return {};
   }
+  (void)cudaGetLastError();  // told here, and not again by the next launch
   return Error{ErrorCode::device,
                std::string("kernel ") + kernel + ": " + cudaGetErrorString(code) + " (" + cudaGetErrorName(code) + ")"};
 }
 
-/// An attribute of the device in use; 0 where it cannot be told.
-inline int device_attribute(cudaDeviceAttr attribute) {
+inline int current_device() {
   int device = 0;
-  int value = 0;
-  const bool known =
-      cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&value, attribute, device) == cudaSuccess;
-  return known ? value : 0;
+  return cudaGetDevice(&device) == cudaSuccess ? device : 0;
+}
+
+/// An attribute of the device in use, asked for once; 0 where it cannot be told.
+inline int device_attribute(cudaDeviceAttr attribute) {
+  static std::mutex mutex;
+  static std::map<std::pair<int, int>, int> known;
+  const int device = current_device();
+  const std::lock_guard lock(mutex);
+  const auto [at, is_new] = known.try_emplace({device, static_cast<int>(attribute)}, 0);
+  if (is_new && cudaDeviceGetAttribute(&at->second, attribute, device) != cudaSuccess) {
+    at->second = 0;
+  }
+  return at->second;
 }
 
 /// 90 for compute capability 9.0.
 inline int compute_capability() {
-  static const int value =
-      device_attribute(cudaDevAttrComputeCapabilityMajor) * 10 + device_attribute(cudaDevAttrComputeCapabilityMinor);
-  return value;
+  return device_attribute(cudaDevAttrComputeCapabilityMajor) * 10 + device_attribute(cudaDevAttrComputeCapabilityMinor);
 }
 
 inline int multiprocessors() {
-  static const int value = device_attribute(cudaDevAttrMultiProcessorCount);
-  return value;
+  return device_attribute(cudaDevAttrMultiProcessorCount);
 }
 
 struct LaunchShape {
@@ -71,11 +81,21 @@ Status launch(const char* name, void (*kernel)(Parameters...), const LaunchShape
   return launched(name, cudaLaunchKernelEx(&config, kernel, Parameters(args)...));
 }
 
-/// Lets a kernel have more shared memory than the usual 48 KB.
+/// Lets a kernel have more shared memory than the usual 48 KB, once for each device: not while a graph is captured,
+/// since the first run of a shape never is.
 template <class Kernel>
 Status allow_shared(const char* name, Kernel kernel, std::size_t bytes) {
-  return launched(name,
-                  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
+  static std::mutex mutex;
+  static std::set<std::pair<const void*, int>> allowed;
+  const std::pair key{reinterpret_cast<const void*>(kernel), current_device()};
+  const std::lock_guard lock(mutex);
+  if (allowed.contains(key)) {
+    return {};
+  }
+  LL_TRY(launched(name,
+                  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes))));
+  allowed.insert(key);
+  return {};
 }
 
 inline unsigned int blocks_for(std::int64_t n, int per_block) {

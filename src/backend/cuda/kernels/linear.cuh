@@ -1,5 +1,5 @@
-// What the kernels of linear.cu, linear_q8.cu and linear_floats.cu share: where a block's product begins, the tensor
-// core's instructions, and what is done with a sum.
+// What the kernels of linear_exact.cu, linear_q8.cu and linear_floats.cu share: where a block's product begins, the
+// tensor core's instructions, and what is done with a sum.
 #pragma once
 
 #include <cstdint>

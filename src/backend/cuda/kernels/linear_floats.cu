@@ -141,8 +141,7 @@ constexpr int kMostDecode = 64;  // rows of x
 template <bool bf16, int n_rows, int n_x_tiles>
 Status run_decode(std::span<const LinearArgs> args, unsigned int batch, Stream stream) {
   using R = Ring<n_rows, n_x_tiles>;
-  static const Status allowed = allow_shared("linear decode", decode<bf16, n_rows, n_x_tiles>, R::kBytes);
-  LL_TRY(allowed);
+  LL_TRY(allow_shared("linear decode", decode<bf16, n_rows, n_x_tiles>, R::kBytes));
   const Products products = in_blocks(args, n_rows * kTileRows);
   const dim3 grid(static_cast<unsigned int>(products.end[products.n - 1]),
                   blocks_for(args.front().x.n, n_x_tiles * kTokenTile), batch);

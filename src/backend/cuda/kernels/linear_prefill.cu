@@ -303,12 +303,10 @@ Status prefill_of(std::span<const LinearArgs> args, unsigned int batch, Stream s
   const dim3 grid(blocks_for(args.front().x.n, kBlockXTiles * kTokenTile),
                   static_cast<unsigned int>(products.end[products.n - 1]), batch);
   if (has_groups()) {
-    static const Status allowed = allow_shared("linear prefill", prefill_groups<bf16>, kGroupBytes);
-    LL_TRY(allowed);
+    LL_TRY(allow_shared("linear prefill", prefill_groups<bf16>, kGroupBytes));
     return launch("linear prefill", prefill_groups<bf16>, {grid, kGroupThreads, kGroupBytes}, stream, products);
   }
-  static const Status allowed = allow_shared("linear prefill", prefill_warps<bf16>, kWarpBytes);
-  LL_TRY(allowed);
+  LL_TRY(allow_shared("linear prefill", prefill_warps<bf16>, kWarpBytes));
   return launch("linear prefill", prefill_warps<bf16>, {grid, kWarpThreads, kWarpBytes}, stream, products);
 }
 

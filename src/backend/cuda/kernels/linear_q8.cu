@@ -5,7 +5,7 @@
 // A unit's 8 groups are summed as ((0 + 1) + (2 + 3)), where 0 is groups 0 and 4, 1 is groups 1 and 5, ..., then added
 // to the chain: so one token can have its groups side by side in the columns of the tensor core, eight at a time.
 //
-// decode: a block a tile of 16 rows, a warp a segment; a few tokens, or one. prefill: a warp 16 rows and 64 tokens,
+// decode: a block a tile of 16 rows, a warp a segment; a few tokens, or one. prefill: a warp 16 rows and 32 tokens,
 // segment after segment.
 #include <algorithm>
 
@@ -21,7 +21,8 @@ __device__ inline int segment_units(int n_units) {
   return (n_units + kSegments - 1) / kSegments;
 }
 
-/// x of one tile of 8 rows and one unit: what a lane needs of it.
+/// x of one tile of 8 rows and one unit: what a lane needs of it. Read by plain loads, never as constant memory: the
+/// kernel that writes it may still run when this one begins.
 struct XUnit {
   __device__ XUnit(const PackedX& x, int tile, int unit, int lane) {
     const std::int64_t index = static_cast<std::int64_t>(tile) * x.n_steps + unit;
@@ -29,7 +30,7 @@ struct XUnit {
     scales = reinterpret_cast<const float4*>(x.scales) + index * kGroups * (kTokenTile / 2) + lane % 4;
   }
   /// {scale, scaled sum} of group g of the lane's two columns.
-  __device__ float4 scales_of(int g) const { return __ldg(scales + g * (kTokenTile / 2)); }
+  __device__ float4 scales_of(int g) const { return scales[g * (kTokenTile / 2)]; }
   const uint4* codes;  // 4, kWarp apart
   const float4* scales;
 };
@@ -106,8 +107,8 @@ __device__ inline void multiply_unit(float (&acc)[n_rows][n_x_tiles][4], const U
 #pragma unroll
       for (int t = 0; t < n_x_tiles; ++t) {
         const XUnit x(packed, x_tile + t, unit, lane);
-        const uint4 low = __ldg(x.codes + h * kWarp);
-        const uint4 high = __ldg(x.codes + (h + 2) * kWarp);
+        const uint4 low = x.codes[h * kWarp];
+        const uint4 high = x.codes[(h + 2) * kWarp];
         float u0[4];
         float u1[4];
         multiply_group<type, true>(u0, w0, low.x, low.y, x.scales_of(2 * h));
@@ -219,9 +220,9 @@ __global__ __launch_bounds__(kSegments* kWarp, 2) void decode_one(const __grid_c
       } else if (block + static_cast<int>(gridDim.x) < n_blocks) {
         load(TilePlace(all, block + static_cast<int>(gridDim.x)), begin);
       }
-      const uint2 x = __ldg(codes + (x_unit + unit) * 4 * kWarp * 2);
-      const float2 x0 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile);
-      const float2 x4 = __ldg(scales + (x_unit + unit) * kGroups * kTokenTile + 4 * kTokenTile);
+      const uint2 x = codes[(x_unit + unit) * 4 * kWarp * 2];
+      const float2 x0 = scales[(x_unit + unit) * kGroups * kTokenTile];
+      const float2 x4 = scales[(x_unit + unit) * kGroups * kTokenTile + 4 * kTokenTile];
       add_unit(acc, w, x, x0, x4, own, quarter);
     }
     if (quarter == 0) {

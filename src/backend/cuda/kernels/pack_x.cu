@@ -17,10 +17,10 @@ __device__ inline const float* row_of(const Rows& rows, int i) {
 
 __global__ __launch_bounds__(kThreads) void pack_chunks(Rows rows, int cols, PackedX to) {
   wait_for_inputs();
-  const int begin = static_cast<int>(blockIdx.x) * kChunk;
-  const float* row = row_of(rows, static_cast<int>(blockIdx.y));
+  const int begin = static_cast<int>(blockIdx.y) * kChunk;
+  const float* row = row_of(rows, static_cast<int>(blockIdx.x));
   pack_values(row == nullptr ? nullptr : row + begin, begin, min(begin + kChunk, cols), cols, to,
-              static_cast<int>(blockIdx.y), kThreads);
+              static_cast<int>(blockIdx.x), kThreads);
 }
 
 /// F16: the row's largest value is needed first.
@@ -46,7 +46,7 @@ Status pack_x(const Rows& rows, int cols, const PackedX& to, Stream stream) {
   if (to.form == XForm::f16) {
     return launch("pack_scaled", pack_scaled, {.grid = dim3(n), .threads = kThreads}, stream, rows, cols, to);
   }
-  return launch("pack_chunks", pack_chunks, {.grid = dim3(blocks_for(cols, kChunk), n), .threads = kThreads}, stream,
+  return launch("pack_chunks", pack_chunks, {.grid = dim3(n, blocks_for(cols, kChunk)), .threads = kThreads}, stream,
                 rows, cols, to);
 }
 

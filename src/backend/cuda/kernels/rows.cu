@@ -1,5 +1,6 @@
 // The ops that treat each token's row alone: norm, gate, add. Definitions: ref/rows.cpp. Sums are in double like there,
-// by a tree of fixed shape. norm and gate pack what they compute for the product that reads it.
+// or in float where a thread keeps its few values (norm_whole), by trees of fixed shape. norm and gate pack what they
+// compute for the product that reads it.
 #include <cmath>
 
 #include "backend/cuda/kernels/entries.h"
