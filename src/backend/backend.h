@@ -28,6 +28,7 @@ struct Memory {
   std::int64_t free_bytes = 0;
   std::int64_t model_bytes = 0;     // weights + KV + workspace held by this backend now
   std::int64_t kv_block_bytes = 0;  // one block of every layer of KV group 0 (known after load)
+  bool is_apart = false;            // not the host's: before load() the weights are not there yet
 };
 
 /// Blocks of each KV group, and the largest batch that run() must take.

@@ -46,11 +46,13 @@ Result<Planned> plan_for(const Checkpoint& checkpoint, int context) {
   return planned;
 }
 
-/// Blocks for max_sequences full contexts, or as many as the bytes allow.
-Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory) {
+/// Blocks for max_sequences full contexts, or as many as the bytes allow: half of what is free beside the weights.
+Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory,
+                                  std::int64_t weights_bytes) {
   const int n_sequences = std::max(1, options.max_sequences);
   const bool chosen = options.kv_cache_bytes > 0;
-  const std::int64_t bytes = chosen ? options.kv_cache_bytes : memory.free_bytes / 2;
+  const std::int64_t free_bytes = memory.free_bytes - (memory.is_apart ? weights_bytes : 0);
+  const std::int64_t bytes = chosen ? options.kv_cache_bytes : std::max<std::int64_t>(free_bytes, 0) / 2;
   std::vector<std::int64_t> block_bytes;
   for (int group = 0; group < plan.n_kv_groups; ++group) {
     block_bytes.push_back(kv_block_bytes(plan, group, options.backend.kv_type));
@@ -169,7 +171,8 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   LL_TRY(bind(*planned.source, options, model,
               [&report](double share) { report(kTokenizer + (kChecked - kTokenizer) * share); }));
   report(kChecked);
-  LL_ASSIGN(model.kv, choose_kv_blocks(options, model.plan, model.context, model.backend->memory()));
+  LL_ASSIGN(model.kv,
+            choose_kv_blocks(options, model.plan, model.context, model.backend->memory(), checkpoint.tensor_bytes()));
   const KvShape kv{.n_blocks = model.kv.n_blocks,
                    .max_batch_tokens = std::max(options.max_batch_tokens, options.max_sequences),
                    .max_batch_seqs = std::max(options.max_sequences, 1),

@@ -58,9 +58,9 @@ Status CudaBackend::verify() {
 }
 
 Memory CudaBackend::memory() const {
-  Memory memory;
+  Memory memory{.is_apart = true};
   if (!driver_->memory(memory.free_bytes, memory.total_bytes).ok()) {
-    memory = {};
+    memory = {.is_apart = true};
   }
   if (model_ != nullptr) {
     for (const DeviceMemory& part : model_->memory) {

@@ -58,6 +58,7 @@ TEST(CudaHost, GivesEverythingBack) {
     ASSERT_TRUE(backend->load(model.plan(), model, testing::tiny_kv(model.plan())).ok());
     EXPECT_TRUE(backend->check_resident().ok());
     EXPECT_GT(backend->memory().model_bytes, 0);
+    EXPECT_TRUE(backend->memory().is_apart);
     Sequences sequences(model, 3);
     std::vector<std::int32_t> drawn;
     ASSERT_TRUE(sequences.run(*backend, 3, 5, &drawn).ok());
