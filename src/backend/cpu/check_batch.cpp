@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/format.h"
+#include "quant/formats.h"
 
 namespace llorch::cpu {
 namespace {
@@ -122,6 +123,23 @@ Status check_outputs(const BatchLimits& limits, const Batch& batch, std::span<co
 }
 
 }  // namespace
+
+Status check_matrix(const MatrixView& w, const WeightDecl& decl) {
+  const Format* format = find_format(static_cast<std::uint32_t>(w.type));
+  if (format == nullptr) {
+    return errorf(ErrorCode::model_file, "{}: the type {} cannot be decoded", decl.name,
+                  static_cast<std::uint32_t>(w.type));
+  }
+  if (w.rows != decl.rows || w.cols != decl.cols || w.data == nullptr) {
+    return errorf(ErrorCode::model_file, "{}: shape [{}, {}], the plan needs [{}, {}]", decl.name, w.rows, w.cols,
+                  decl.rows, decl.cols);
+  }
+  if (w.rows > INT32_MAX || w.cols % format->block_len != 0 || w.row_bytes < bytes_of(*format, w.cols)) {
+    return errorf(ErrorCode::model_file, "{}: rows of {} weights in {} bytes are no {} rows", decl.name, w.cols,
+                  w.row_bytes, format->name);
+  }
+  return {};
+}
 
 Result<BatchLimits> batch_limits(const Plan& plan, const KvShape& kv) {
   if (kv.n_blocks.size() != static_cast<std::size_t>(plan.n_kv_groups) || kv.max_batch_tokens < 1 ||

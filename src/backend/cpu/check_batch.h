@@ -18,6 +18,9 @@ struct BatchLimits {
   std::int64_t positions = 0;  // rows of the position table; 0: none
 };
 
+/// Whether a matrix is what the plan declared, in whole blocks of a known format. ErrorCode::model_file.
+Status check_matrix(const MatrixView& w, const WeightDecl& decl);
+
 /// The limits of a plan. ErrorCode::invalid_argument when `kv` does not fit it.
 Result<BatchLimits> batch_limits(const Plan& plan, const KvShape& kv);
 

@@ -20,23 +20,6 @@ std::size_t aligned(std::size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-Status check_matrix(const MatrixView& w, const WeightDecl& decl) {
-  const Format* format = find_format(static_cast<std::uint32_t>(w.type));
-  if (format == nullptr) {
-    return errorf(ErrorCode::model_file, "{}: the type {} cannot be decoded", decl.name,
-                  static_cast<std::uint32_t>(w.type));
-  }
-  if (w.rows != decl.rows || w.cols != decl.cols || w.data == nullptr) {
-    return errorf(ErrorCode::model_file, "{}: shape [{}, {}], the plan needs [{}, {}]", decl.name, w.rows, w.cols,
-                  decl.rows, decl.cols);
-  }
-  if (w.rows > INT32_MAX || w.cols % format->block_len != 0 || w.row_bytes < bytes_of(*format, w.cols)) {
-    return errorf(ErrorCode::model_file, "{}: rows of {} weights in {} bytes are no {} rows", decl.name, w.cols,
-                  w.row_bytes, format->name);
-  }
-  return {};
-}
-
 Status bind_weights(ModelMemory& model, const WeightSource& source) {
   const std::size_t n = model.plan.weights.size();
   model.weights.matrices.resize(n);

@@ -77,7 +77,6 @@ Result<CudaDeviceInfo> open_device(int index) {
   info.name = properties.name;
   info.major = properties.major;
   info.minor = properties.minor;
-  info.n_multiprocessors = properties.multiProcessorCount;
   info.shared_bytes = static_cast<std::int64_t>(properties.sharedMemPerBlockOptin);
   info.total_bytes = static_cast<std::int64_t>(total_bytes);
   info.free_bytes = static_cast<std::int64_t>(free_bytes);

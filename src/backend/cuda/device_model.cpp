@@ -16,21 +16,16 @@ int rounded_up(int n, int to) {
   return (n + to - 1) / to * to;
 }
 
-Status check_matrix(const MatrixView& w, const WeightDecl& decl) {
-  const Format* format = find_format(static_cast<std::uint32_t>(w.type));
-  if (format == nullptr || !has_layout(w.type)) {
+Status check_device_matrix(const MatrixView& w, const WeightDecl& decl) {
+  if (!has_layout(w.type)) {
+    const Format* format = find_format(static_cast<std::uint32_t>(w.type));
     return errorf(
         ErrorCode::model_file, "{}: the CUDA backend has no kernels for {}", decl.name,
         format == nullptr ? fmt::format("the type {}", static_cast<std::uint32_t>(w.type)) : std::string(format->name));
   }
-  if (w.rows != decl.rows || w.cols != decl.cols || w.data == nullptr) {
-    return errorf(ErrorCode::model_file, "{}: shape [{}, {}], the plan needs [{}, {}]", decl.name, w.rows, w.cols,
-                  decl.rows, decl.cols);
-  }
-  if (w.rows > INT32_MAX || w.cols > INT32_MAX || w.cols % format->block_len != 0 ||
-      w.row_bytes < bytes_of(*format, w.cols)) {
-    return errorf(ErrorCode::model_file, "{}: rows of {} weights in {} bytes are no {} rows", decl.name, w.cols,
-                  w.row_bytes, format->name);
+  LL_TRY(cpu::check_matrix(w, decl));
+  if (w.cols > INT32_MAX) {
+    return errorf(ErrorCode::model_file, "{}: rows of {} weights", decl.name, w.cols);
   }
   return {};
 }
@@ -48,7 +43,7 @@ Result<std::vector<std::size_t>> weight_bytes(DeviceModel& model, const WeightSo
       continue;
     }
     LL_ASSIGN(const MatrixView w, source.matrix(static_cast<WeightId>(i)));
-    LL_TRY(check_matrix(w, decl));
+    LL_TRY(check_device_matrix(w, decl));
     model.row_bytes.push_back(w.row_bytes);
     model.matrices[i] = {.type = w.type};
     bytes.push_back(static_cast<std::size_t>(layout_bytes(w.type, layout_tiles(w.rows), w.cols).total()));

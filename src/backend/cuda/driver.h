@@ -17,9 +17,8 @@ using Graph = struct GraphTag*;    // cudaGraphExec_t
 
 struct CudaDeviceInfo {
   int index = 0;
-  std::string name;          // "NVIDIA H100"
-  int major = 0, minor = 0;  // compute capability
-  int n_multiprocessors = 0;
+  std::string name;               // "NVIDIA H100"
+  int major = 0, minor = 0;       // compute capability
   std::int64_t shared_bytes = 0;  // that a block can have
   std::int64_t total_bytes = 0;   // of device memory
   std::int64_t free_bytes = 0;
