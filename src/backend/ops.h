@@ -29,10 +29,14 @@ struct PackedView {
   std::int64_t row_bytes = 0;
 };
 
+/// Row `row` of w, which lies packed at `packed`, as floats, bit for bit as its format's decode gives it: out[w.cols].
+using UnpackRow = void (*)(const MatrixView& w, const std::byte* packed, std::int64_t row, float* out);
+
 /// A plan's weights as host code reads them, indexed by WeightId. Matrices point into the checkpoint's mapping.
 struct HostWeights {
   std::vector<MatrixView> matrices;         // empty view for vectors
   std::vector<PackedView> packed;           // empty when nothing was packed
+  UnpackRow unpack_row = nullptr;           // of the table that packed them
   std::vector<std::vector<float>> vectors;  // empty for matrices
 };
 
@@ -82,6 +86,8 @@ struct Matmul {
   const std::byte* packed = nullptr;     // the same in the table's layout; nullptr: only as the file has it
   const float* x = nullptr;              // row i of the product reads x + (x_rows ? x_rows[i] : i) * x_step()
   const std::int32_t* x_rows = nullptr;  // nullptr: 0, 1, 2, ...
+  bool x_is_ready = false;               // Work::shared holds x already: the product before this one had the same rows
+                                         // of x, and weights of the same type, cols and layout
   int m = 0;                             // rows of the product
   float* y = nullptr;                    // row i is at y + i * y_step()
   const float* bias = nullptr;           // [w->rows] or nullptr
@@ -116,6 +122,7 @@ struct OpTable {
   int packed_rows = 1;  // rows lie in groups of as many
   /// Packs groups [begin, end) of w's rows into `packed`, where all its groups will lie; a last group is filled up.
   void (*pack)(const MatrixView& w, Range groups, std::byte* packed) = nullptr;
+  UnpackRow unpack_row = nullptr;
   std::size_t scratch_bytes = kScratchBytes;  // that a thread needs
 };
 

@@ -131,6 +131,22 @@ class Stage {
   Aligned<std::byte> shared_;
 };
 
+/// A matrix in a table's layout, in memory of exactly its size.
+class Packed {
+ public:
+  Packed(const OpTable& table, const MatrixView& w) {
+    if (packed_bytes(table, w) == 0) {
+      return;
+    }
+    bytes_ = std::make_unique<Aligned<std::byte>>(packed_bytes(table, w));
+    table.pack(w, {0, packed_groups(table, w)}, bytes_->data());
+  }
+  const std::byte* data() const { return bytes_ == nullptr ? nullptr : bytes_->data(); }
+
+ private:
+  std::unique_ptr<Aligned<std::byte>> bytes_;
+};
+
 /// Largest |a - b|; infinity when one of them is not finite where the other is.
 inline float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   float largest = a.size() == b.size() ? 0 : INFINITY;

@@ -150,33 +150,68 @@ TEST(Add, EveryWidth) {
   }
 }
 
-TEST(Embed, EveryFormat) {
-  for (const Format& format : formats()) {
-    const int width = format.block_len * 3;
-    const auto table_values = rows_of(4, width, 8);
-    const std::vector<std::byte> bytes = sample_blocks(format, table_values);
-    std::vector<float> decoded(table_values.size());
-    format.decode(bytes.data(), decoded.data(), 4 * width / format.block_len);
-    Stage stage;
-    stage.weights.vectors.emplace_back();
-    stage.weights.matrices.push_back({format.type, 4, width, bytes_of(format, width), bytes.data(), "embedding"});
-    const EmbedOp op = {.table = 0, .scale = 2.0F};
-    const std::vector<std::int32_t> tokens = {3, 0, 2, 2, 1};
-    std::vector<float> want;  // of the decoded table, to the bit
+/// A table of 21 rows, more than a panel has, and what a batch reads of it.
+struct Embedding {
+  static constexpr int kRows = 21;
+
+  explicit Embedding(const Format& format) : width(format.block_len * 3) {
+    const auto values = rows_of(kRows, width, 8);
+    bytes = sample_blocks(format, values);
+    std::vector<float> decoded(values.size());
+    format.decode(bytes.data(), decoded.data(), kRows * width / format.block_len);
     for (const std::int32_t token : tokens) {
       for (int i = 0; i < width; ++i) {
         want.push_back(decoded[static_cast<std::size_t>(token * width + i)] * op.scale);
       }
     }
+    stage.weights.vectors.emplace_back();
+    stage.weights.matrices.push_back({format.type, kRows, width, bytes_of(format, width), bytes.data(), "embedding"});
+  }
+
+  void check(const OpTable& table) {
+    for (const int n_threads : {1, 2, 3}) {
+      stage.set_slot(Slot::x, width, std::vector<float>(want.size(), NAN));
+      stage.set_tokens(static_cast<int>(tokens.size()));
+      stage.batch.tokens = tokens;
+      stage.run(n_threads, [&](const Work& work) { table.embed(op, work); });
+      EXPECT_EQ(stage.slot(Slot::x), want) << table.name;
+    }
+  }
+
+  int width;
+  std::vector<std::byte> bytes;
+  EmbedOp op = {.table = 0, .scale = 2.0F};
+  std::vector<std::int32_t> tokens = {3, 0, 20, 2, 2, 16, 15, 8};
+  std::vector<float> want;  // of the decoded table, to the bit
+  Stage stage;
+};
+
+TEST(Embed, EveryFormat) {
+  for (const Format& format : formats()) {
+    SCOPED_TRACE(format.name);
     for (const OpTable& table : tables()) {
-      for (const int n_threads : {1, 2, 3}) {
-        stage.set_slot(Slot::x, width, std::vector<float>(static_cast<std::size_t>(5 * width), NAN));
-        stage.set_tokens(5);
-        stage.batch.tokens = tokens;
-        stage.run(n_threads, [&](const Work& work) { table.embed(op, work); });
-        EXPECT_EQ(stage.slot(Slot::x), want) << table.name << " " << format.name;
+      Embedding(format).check(table);
+    }
+  }
+}
+
+TEST(Embed, EveryPackedFormat) {
+  for (const OpTable& table : packing_tables()) {
+    int n_formats = 0;
+    for (const Format& format : formats()) {
+      SCOPED_TRACE(format.name);
+      Embedding embedding(format);
+      const MatrixView& w = embedding.stage.weights.matrices[0];
+      const Packed packed(table, w);
+      if (packed.data() != nullptr) {
+        embedding.stage.weights.packed = {{packed.data(), row_bytes_packed(table, w)}};
+        embedding.stage.weights.unpack_row = table.unpack_row;
+        embedding.stage.weights.matrices[0].data = nullptr;  // nothing may read it
+        embedding.check(table);
+        ++n_formats;
       }
     }
+    EXPECT_EQ(n_formats, 14) << table.name;
   }
 }
 

@@ -9,4 +9,7 @@ namespace llorch::test {
 
 std::vector<OpTable> tables();
 
+/// The tables of this build that pack weights, those that this machine cannot run too: packing needs no ISA.
+std::vector<OpTable> packing_tables();
+
 }  // namespace llorch::test

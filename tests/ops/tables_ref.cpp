@@ -7,4 +7,8 @@ std::vector<OpTable> tables() {
   return {ref::ops()};
 }
 
+std::vector<OpTable> packing_tables() {
+  return {};
+}
+
 }  // namespace llorch::test

@@ -17,4 +17,8 @@ std::vector<OpTable> tables() {
   return all;
 }
 
+std::vector<OpTable> packing_tables() {
+  return {avx2::ops(ref::ops()), avx512::ops_without_vnni(ref::ops()), avx512::ops_with_vnni(ref::ops())};
+}
+
 }  // namespace llorch::test

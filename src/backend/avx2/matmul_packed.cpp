@@ -95,6 +95,18 @@ LL_INLINE Ints pairs_of(Ints w, Ints x) {
   return Form::kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)) : _mm256_maddubs_epi16(w, x);
 }
 
+/// a + b, in this order: compilers turn chains of integer sums into trees, whose parts do not fit in the registers.
+LL_INLINE Ints add16(Ints a, Ints b) {
+  Ints sum = _mm256_add_epi16(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+LL_INLINE Ints add32(Ints a, Ints b) {
+  Ints sum = _mm256_add_epi32(a, b);
+  asm("" : "+x"(sum));
+  return sum;
+}
+
 /// The dots of groups [g0, g0 + n) of a block with T rows of x, of which q is the first.
 template <class Form, int T>
 LL_INLINE void dots_of(const std::byte* vectors, int g0, int n, const std::int8_t* q, std::int64_t row,
@@ -109,12 +121,12 @@ LL_INLINE void dots_of(const std::byte* vectors, int g0, int n, const std::int8_
 #pragma GCC unroll 8
       for (int t = 0; t < T; ++t) {
         const Ints more = pairs_of<Form>(w, broadcast4(q + t * row + 4 * g));
-        pairs[t] = g == first ? more : _mm256_add_epi16(pairs[t], more);
+        pairs[t] = g == first ? more : add16(pairs[t], more);
       }
     }
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
-      dot[t] = _mm256_add_epi32(dot[t], _mm256_madd_epi16(pairs[t], ones));
+      dot[t] = add32(dot[t], _mm256_madd_epi16(pairs[t], ones));
     }
   }
 }
@@ -219,8 +231,10 @@ inline const std::byte* panel_of(const Matmul& mm, const Work& work, const Rows8
 template <class Form>
 inline void run(const Matmul& mm, const Work& work) {
   const Rows8 x = rows8_in<Form>(mm, work);
-  quantise_rows<Form>(mm, work, x);
-  work.team->barrier();
+  if (!mm.x_is_ready) {
+    quantise_rows<Form>(mm, work, x);
+    work.team->barrier();
+  }
   const Range panels = part_of(static_cast<int>((mm.w->rows + kLanes - 1) / kLanes), work.thread, work.n_threads);
   int p = panels.begin;
   if (mm.packed != nullptr && mm.m == 1) {

@@ -38,6 +38,9 @@ OpTable ops(const OpTable& base) {
   table.pack = [](const MatrixView& w, Range panels, std::byte* packed) {
     (has_float_panels(w.type) ? pack_floats : pack)(w, panels, kPanelRows, packed);
   };
+  table.unpack_row = [](const MatrixView& w, const std::byte* packed, std::int64_t row, float* out) {
+    llorch::avx2::unpack_row(w, packed, kPanelRows, row, out);
+  };
   table.attend = attend;
   table.norm = norm;
   table.gate = gate;

@@ -74,4 +74,8 @@ void pack_panel(DType type, const PanelRows& from, int panel_rows, std::byte* pa
 /// Packs panels [begin, end) of panel_rows rows of w to `packed`, where all its panels will lie.
 void pack(const MatrixView& w, Range panels, int panel_rows, std::byte* packed);
 
+/// Row `row` of w, which lies at `packed` in panels of this file or of float_panels.h, as floats: out[w.cols], bit for
+/// bit as the format's decode gives it.
+void unpack_row(const MatrixView& w, const std::byte* packed, int panel_rows, std::int64_t row, float* out);
+
 }  // namespace llorch::avx2

@@ -163,8 +163,10 @@ template <class Form>
 inline void run(const Matmul& mm, const Work& work) {
   const bool is_few = mm.packed != nullptr && mm.m <= kFewRows;
   const Rows8 x = rows8_in<Form>(mm, work, !is_few);
-  quantise_rows<Form>(mm, work, x);
-  work.team->barrier();
+  if (!mm.x_is_ready) {
+    quantise_rows<Form>(mm, work, x);
+    work.team->barrier();
+  }
   const auto n_panels = static_cast<int>((mm.w->rows + kPanelRows - 1) / kPanelRows);
   const Range panels = part_of(n_panels, work.thread, work.n_threads, is_few ? 1 : kTilePanels);
   if (is_few) {

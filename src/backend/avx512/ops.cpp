@@ -23,6 +23,10 @@ void pack_for_vnni(const MatrixView& w, Range panels, std::byte* packed) {
   (avx2::has_float_panels(w.type) ? avx2::pack_floats : avx2::pack)(w, panels, kPanelRows, packed);
 }
 
+void unpack_row_for_vnni(const MatrixView& w, const std::byte* packed, std::int64_t row, float* out) {
+  avx2::unpack_row(w, packed, kPanelRows, row, out);
+}
+
 /// Quantised formats as AVX2 reads them: two of its panels in the place of one.
 void pack_for_avx2(const MatrixView& w, Range panels, std::byte* packed) {
   if (avx2::has_float_panels(w.type)) {
@@ -31,6 +35,10 @@ void pack_for_avx2(const MatrixView& w, Range panels, std::byte* packed) {
   const auto n_panels = static_cast<int>((w.rows + avx2::kPanelRows - 1) / avx2::kPanelRows);
   constexpr int kEach = kPanelRows / avx2::kPanelRows;
   avx2::pack(w, {panels.begin * kEach, std::min(panels.end * kEach, n_panels)}, avx2::kPanelRows, packed);
+}
+
+void unpack_row_for_avx2(const MatrixView& w, const std::byte* packed, std::int64_t row, float* out) {
+  avx2::unpack_row(w, packed, avx2::has_float_panels(w.type) ? kPanelRows : avx2::kPanelRows, row, out);
 }
 
 }  // namespace
@@ -52,6 +60,7 @@ OpTable ops_without_vnni(const OpTable& base) {
   table.packed_row_bytes = row_bytes;
   table.packed_rows = kPanelRows;
   table.pack = pack_for_avx2;
+  table.unpack_row = unpack_row_for_avx2;
   table.attend = attend;
   table.norm = norm;
   table.gate = gate;
@@ -62,6 +71,7 @@ OpTable ops_with_vnni(const OpTable& base) {
   OpTable table = ops_without_vnni(base);
   table.matmul = [](const Matmul& mm, const Work& work) { (is_q8(mm, work) ? matmul_packed : matmul_f32)(mm, work); };
   table.pack = pack_for_vnni;
+  table.unpack_row = unpack_row_for_vnni;
   return table;
 }
 

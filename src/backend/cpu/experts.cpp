@@ -54,7 +54,7 @@ void sort_rows(const ExpertsOp& op, const Work& work, const Rows& rows) {
 
 /// The product of one expert for rows [begin, end): y[row] = W_e x[x_rows[row]], or of x[row] without x_rows.
 void expert_matmul(const OpTable& table, const ExpertsOp::Part& part, const Work& work, const Rows& rows, Range range,
-                   const float* x, bool by_token, float* y) {
+                   const float* x, bool by_token, float* y, bool x_is_ready = false) {
   const MatrixView& all = work.matrix(part.weight);
   const std::int64_t expert = rows.expert[range.begin];
   MatrixView w = all;
@@ -66,11 +66,12 @@ void expert_matmul(const OpTable& table, const ExpertsOp::Part& part, const Work
                   .packed = work.packed(part.weight, row),
                   .x = by_token ? x : x + range.begin * all.cols,
                   .x_rows = by_token ? rows.token + range.begin : nullptr,
+                  .x_is_ready = x_is_ready,
                   .m = range.end - range.begin,
                   .y = y + static_cast<std::ptrdiff_t>(range.begin) * part.rows,
                   .bias = bias == nullptr ? nullptr : bias + expert * part.rows};
   run_matmul(table, mm, work);
-  work.team->barrier();  // the next product's 8-bit rows take the place of this one's
+  work.team->barrier();  // the next product's 8-bit rows may take the place of this one's
 }
 
 void add_up(const ExpertsOp& op, const Work& work, const Rows& rows) {
@@ -100,10 +101,11 @@ void run_experts(const OpTable& table, const ExpertsOp& op, const Work& work) {
   work.team->barrier();
   float* gate = work.slot(Slot::gate);  // [rows, ff_dim]
   float* up = work.slot(Slot::up);      // [rows, ff_dim]
+  const bool shared_x = share_rows8(work, op.gate.weight, op.up.weight);
   for (int begin = 0; begin < rows.n; begin = rows.end_of(begin)) {
     const Range range{begin, rows.end_of(begin)};
     expert_matmul(table, op.gate, work, rows, range, work.slot(op.in), true, gate);
-    expert_matmul(table, op.up, work, rows, range, work.slot(op.in), true, up);
+    expert_matmul(table, op.up, work, rows, range, work.slot(op.in), true, up, shared_x);
   }
   table.gate(op.act, gate, up, std::int64_t{rows.n} * op.gate.rows, work);
   work.team->barrier();

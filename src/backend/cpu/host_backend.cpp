@@ -101,11 +101,10 @@ void HostBackend::walk(const Call& call, int thread) {
             .shared = model_->shared};
   std::copy(std::begin(model_->slots), std::end(model_->slots), work.slots);
   for (std::size_t i = 0; i < model_->plan.steps.size(); ++i) {
-    const Step& step = model_->plan.steps[i];
     if (options_.recorder != nullptr) {
-      step_recorded(step, work);
+      step_recorded(i, work);
     } else {
-      run_step(table_, step, work);
+      run_step(table_, i, work);
       team_.barrier();
     }
     if (call.observer != nullptr) {
@@ -121,10 +120,11 @@ void HostBackend::walk(const Call& call, int thread) {
 }
 
 /// Track 0 has the whole step with its cost; track 1 + t thread t's share of it, so that waiting shows as a gap.
-void HostBackend::step_recorded(const Step& step, const Work& work) {
+void HostBackend::step_recorded(std::size_t index, const Work& work) {
+  const Step& step = model_->plan.steps[index];
   Recorder& recorder = *options_.recorder;
   Span span{.name = op_name(step.op), .detail = step.role, .begin_ns = recorder.now_ns(), .track = 1 + work.thread};
-  run_step(table_, step, work);
+  run_step(table_, index, work);
   span.end_ns = recorder.now_ns();
   team_.barrier();
   const std::int64_t all_done_ns = recorder.now_ns();

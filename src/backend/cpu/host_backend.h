@@ -34,7 +34,7 @@ class HostBackend : public Backend {
  private:
   struct Call;
   void walk(const Call& call, int thread);
-  void step_recorded(const Step& step, const Work& work);
+  void step_recorded(std::size_t index, const Work& work);
   void observe(const Work& work, int step_index, StepObserver& observer);
   void sample_rows(const Call& call, const Work& work);
 

@@ -14,8 +14,7 @@ namespace {
 /// How the plan uses a matrix.
 struct Use {
   bool in_products = false;
-  bool in_other_ops = false;  // reads rows as the file has them
-  int row_grain = 0;          // products begin at rows that are multiples of it; 0: at row 0 alone
+  int row_grain = 0;  // products begin at rows that are multiples of it; 0: at row 0 alone
 };
 
 class Uses {
@@ -28,10 +27,6 @@ class Uses {
 
   const Use& of(std::size_t id) const { return of_[id]; }
 
-  void operator()(const EmbedOp& op) {
-    other(op.table);
-    other(op.position_table);
-  }
   void operator()(const LinearOp& op) { product(op.weight, 0, 0); }
   void operator()(const LogitsOp& op) { product(op.weight, 0, 0); }
   void operator()(const HeadsLinearOp& op) {
@@ -48,11 +43,6 @@ class Uses {
   void operator()(const Other& /*op*/) {}
 
  private:
-  void other(WeightId id) {
-    if (id != kNoWeight) {
-      of_[static_cast<std::size_t>(id)].in_other_ops = true;
-    }
-  }
   /// Products that begin at rows first, first + step, ...
   void product(WeightId id, int first, int step) {
     Use& use = of_[static_cast<std::size_t>(id)];
@@ -115,6 +105,7 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
   }
   LL_ASSIGN(Buffer buffer, Buffer::make(total, "the packed weights"));
   model.weights.packed.resize(matrices.size());
+  model.weights.unpack_row = table.unpack_row;
   std::byte* at = buffer.bytes().data();
   for (std::size_t id = 0; id < matrices.size(); ++id) {
     const MatrixView& w = matrices[id];
@@ -127,7 +118,7 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
     model.weights.packed[id] = {at, table.packed_row_bytes(w.type, w.cols)};
     at += sizes[id];
     model.held_bytes += static_cast<std::int64_t>(sizes[id]);
-    if (!uses.of(id).in_other_ops && is_alone(matrices, id)) {
+    if (is_alone(matrices, id)) {
       source.drop(static_cast<WeightId>(id));
       model.held_bytes -= w.rows * w.row_bytes;
     }
@@ -143,7 +134,7 @@ std::int64_t packing_adds(const ModelMemory& model, const OpTable& table, Activa
   for (std::size_t id = 0; id < matrices.size(); ++id) {
     const MatrixView& w = matrices[id];
     const std::size_t packed = can_be_packed(table, w, uses.of(id), activations) ? packed_bytes(table, w) : 0;
-    const bool dropped = packed > 0 && !uses.of(id).in_other_ops && is_alone(matrices, id);
+    const bool dropped = packed > 0 && is_alone(matrices, id);
     bytes += static_cast<std::int64_t>(packed) - (dropped ? w.rows * w.row_bytes : 0);
   }
   return bytes;

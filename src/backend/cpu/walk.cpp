@@ -9,15 +9,22 @@ namespace {
 
 struct Runner {
   const OpTable& table;
+  const Step* before;  // nullptr: none
   int layer;
   const Work& work;
 
   void operator()(const EmbedOp& op) const { table.embed(op, work); }
   void operator()(const NormOp& op) const { table.norm(op, work); }
+  /// q, k and v read one x, gate and up another.
+  bool has_left_rows8(const LinearOp& op) const {
+    const auto* last = before == nullptr ? nullptr : std::get_if<LinearOp>(&before->op);
+    return last != nullptr && last->in == op.in && last->out != op.in && share_rows8(work, last->weight, op.weight);
+  }
   void operator()(const LinearOp& op) const {
     const Matmul mm{.w = &work.matrix(op.weight),
                     .packed = work.packed(op.weight),
                     .x = work.slot(op.in),
+                    .x_is_ready = has_left_rows8(op),
                     .m = work.batch->n_tokens(),
                     .y = work.slot(op.out),
                     .bias = work.vector(op.bias),
@@ -87,8 +94,14 @@ struct Written {
 
 }  // namespace
 
-void run_step(const OpTable& table, const Step& step, const Work& work) {
-  std::visit(Runner{table, step.layer, work}, step.op);
+void run_step(const OpTable& table, std::size_t index, const Work& work) {
+  const Step& step = work.plan->steps[index];
+  std::visit(Runner{table, index > 0 ? &step - 1 : nullptr, step.layer, work}, step.op);
+}
+
+bool share_rows8(const Work& work, WeightId a, WeightId b) {
+  return work.matrix(a).type == work.matrix(b).type && work.matrix(a).cols == work.matrix(b).cols &&
+         (work.packed(a) == nullptr) == (work.packed(b) == nullptr);
 }
 
 void run_matmul(const OpTable& table, const Matmul& mm, const Work& work) {

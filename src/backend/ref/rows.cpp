@@ -18,7 +18,11 @@ float* row_of(float* slot, int row, int width) {
 }
 
 /// Row `row` of a matrix, decoded: out[cols].
-void decode_row(const MatrixView& matrix, std::int64_t row, float* out) {
+void decode_row(const Work& work, WeightId id, std::int64_t row, float* out) {
+  const MatrixView& matrix = work.matrix(id);
+  if (const std::byte* packed = work.packed(id); packed != nullptr) {
+    return work.weights->unpack_row(matrix, packed, row, out);
+  }
   const Format& format = format_of(matrix.type);
   format.decode(matrix.data + row * matrix.row_bytes, out, matrix.cols / format.block_len);
 }
@@ -67,18 +71,17 @@ float activated(Act act, float x) {
 }  // namespace
 
 void embed(const EmbedOp& op, const Work& work) {
-  const MatrixView& table = work.matrix(op.table);
-  const auto width = static_cast<int>(table.cols);
+  const auto width = static_cast<int>(work.matrix(op.table).cols);
   auto* added = reinterpret_cast<float*>(work.scratch.data());  // [width]
   const Range rows = my_rows(work);
   for (int t = rows.begin; t < rows.end; ++t) {
     float* out = row_of(work.slot(op.out), t, width);
-    decode_row(table, work.batch->tokens[static_cast<std::size_t>(t)], out);
+    decode_row(work, op.table, work.batch->tokens[static_cast<std::size_t>(t)], out);
     for (int i = 0; i < width; ++i) {
       out[i] = op.scale * out[i];
     }
     if (op.position_table != kNoWeight) {
-      decode_row(work.matrix(op.position_table), work.batch->positions[static_cast<std::size_t>(t)], added);
+      decode_row(work, op.position_table, work.batch->positions[static_cast<std::size_t>(t)], added);
       for (int i = 0; i < width; ++i) {
         out[i] += added[i];
       }
