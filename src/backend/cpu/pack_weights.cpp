@@ -1,5 +1,6 @@
 // Which matrices can be packed, and their way into one buffer. What is packed is not read in its file's form again, so
 // that the model is in memory once.
+#include <algorithm>
 #include <numeric>
 #include <variant>
 #include <vector>
@@ -75,6 +76,19 @@ bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use, Ac
          (activations == Activations::q8 || !table.has_q8(w.type));
 }
 
+/// Those that have a size. A matrix and its original are there together for a moment, which counts least while little
+/// else is there.
+std::vector<std::size_t> largest_first(const std::vector<std::size_t>& sizes) {
+  std::vector<std::size_t> ids;
+  for (std::size_t id = 0; id < sizes.size(); ++id) {
+    if (sizes[id] > 0) {
+      ids.push_back(id);
+    }
+  }
+  std::stable_sort(ids.begin(), ids.end(), [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
+  return ids;
+}
+
 /// The buffer takes its pages as they are written: each matrix must still fit when its turn comes.
 Status check_memory(const MatrixView& w, std::size_t size) {
   const std::int64_t free_bytes = host_memory().free_bytes;
@@ -107,11 +121,8 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
   model.weights.packed.resize(matrices.size());
   model.weights.unpack_row = table.unpack_row;
   std::byte* at = buffer.bytes().data();
-  for (std::size_t id = 0; id < matrices.size(); ++id) {
+  for (const std::size_t id : largest_first(sizes)) {
     const MatrixView& w = matrices[id];
-    if (sizes[id] == 0) {
-      continue;
-    }
     LL_TRY(check_memory(w, sizes[id]));
     const int n_groups = packed_groups(table, w);
     team.run([&](int thread) { table.pack(w, part_of(n_groups, thread, team.size()), at); });
