@@ -76,20 +76,26 @@ class TypeTraits(ctypes.Structure):
 
 class QuantizeParams(ctypes.Structure):
     """The start of llama_model_quantize_params; the rest keeps its defaults."""
-    _fields_ = [("nthread", ctypes.c_int32), ("ftype", ctypes.c_int32), ("rest", ctypes.c_uint8 * 248)]
+    _fields_ = [("nthread", ctypes.c_int32), ("ftype", ctypes.c_int32), ("output_and_embedding", ctypes.c_int32 * 2),
+                ("allow_requantize", ctypes.c_bool), ("quantize_output_tensor", ctypes.c_bool), ("only_copy", ctypes.c_bool),
+                ("pure", ctypes.c_bool), ("rest", ctypes.c_uint8 * 236)]
 
 
 LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 QUIET = LOG(lambda level, text, _: sys.stderr.write(text.decode()) if level == 4 else None)  # 4: errors
 
 
+def library_path(folder, name):
+    """The newest of a library's files."""
+    found = sorted(glob.glob(os.path.join(folder, f"{name}*.so*")))
+    if not found:
+        sys.exit(f"quantizer.py: {folder} lacks {name}")
+    return found[-1]
+
+
 def load_libraries(folder):
-    newest = {name: sorted(glob.glob(os.path.join(folder, f"{name}*.so*")))[-1:] for name in
-              ("libggml-base", "libggml.v", "libllama.v")}
-    paths = [path for found in newest.values() for path in found]
-    if len(paths) != len(newest):
-        sys.exit(f"quantizer.py: {folder} lacks one of {', '.join(newest)}")
-    libraries = [ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL) for path in paths]
+    libraries = [ctypes.CDLL(library_path(folder, name), mode=ctypes.RTLD_GLOBAL)
+                 for name in ("libggml-base", "libggml.v", "libllama.v")]
     ggml, llama = libraries[0], libraries[-1]
     ggml.ggml_row_size.restype = ctypes.c_size_t
     ggml.ggml_row_size.argtypes = [ctypes.c_int, ctypes.c_int64]

@@ -13,6 +13,7 @@
 #include "base/exit_code.h"
 #include "base/result.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/validators.h"
 #include "engine/loaded_model.h"
 #include "engine/request.h"
 
@@ -46,14 +47,6 @@ void note(const std::string& message);
 int fail(const Error& error);
 /// The exit code of a Status, with the error printed.
 int finish(const Status& status);
-
-/// Accepts a finite number in [low, high]; CLI::Range lets NaN through.
-CLI::Validator number_in(double low, double high);
-/// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals.
-CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
-
-/// Refuses "", which an unset shell variable leaves.
-CLI::Validator not_empty();
 
 /// --device, --threads, --context, --activations, --kv-type, --repack.
 struct DeviceArgs {

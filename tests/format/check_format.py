@@ -1,5 +1,5 @@
-"""clang-format over the C++ files of the repository: those that git tracks, or all of src/, tests/, bench/ and lab/ where
-there is no git.
+"""clang-format over the C++ files of the repository: those that git tracks, or all of src/, tests/ and bench/ where there
+is no git.
 
 usage: check_format.py SOURCE_ROOT CLANG_FORMAT     Exit 1 when a file is not as .clang-format has it, 77 when
 clang-format is another major version (its taste differs)."""
@@ -11,7 +11,7 @@ import tempfile
 
 MAJOR = "14"
 SUFFIXES = {".h", ".cpp", ".inc", ".cu", ".cuh"}
-FOLDERS = ("src", "tests", "bench", "lab")
+FOLDERS = ("src", "tests", "bench")
 
 
 def cpp_files(root):

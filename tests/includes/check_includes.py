@@ -43,8 +43,8 @@ def faults_of(path, text):
             continue
         name, where = match.group(1), f"src/{path}:{number}"
         target = name.split("/")[0]
-        if ".." in name.split("/") or target == "lab" or name.startswith("src/"):
-            faults.append(f"{where}: {name}: src/ includes by a path from src/, and never lab/")
+        if ".." in name.split("/") or target == "bench" or name.startswith("src/"):
+            faults.append(f"{where}: {name}: src/ includes by a path from src/, and never bench/")
         elif "/" in name and target in ALLOWED and target not in [module, *ALLOWED[module]]:
             faults.append(f"{where}: {name}: {module} may not see {target}")
         elif CUDA.match(name) and not path.startswith("backend/cuda/"):
@@ -66,8 +66,8 @@ def self_test():
         ("server/a.cpp", "#include <cuda_runtime.h>"),
         ("backend/avx2/a.cpp", '#include "cuda/atomic"'),
         ("backend/cpu/a.cpp", "#include <immintrin.h>"),
-        ("engine/a.cpp", '#include "lab/matmul.h"'),
-        ("engine/a.cpp", '#include "../lab/matmul.h"'),
+        ("engine/a.cpp", '#include "bench/ops/machine.h"'),
+        ("engine/a.cpp", '#include "../bench/ops/machine.h"'),
         ("cli/a.cpp", "#include <curl/curl.h>"),
         ("elsewhere/a.cpp", ""),
     ]

@@ -1,0 +1,39 @@
+#include "cli/validators.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <string>
+#include <system_error>
+
+namespace llorch::cli {
+
+CLI::Validator number_in(double low, double high) {
+  const auto check_number = [low, high](std::string& text) -> std::string {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
+      return {};
+    }
+    return fmt::format("must be a number between {} and {}, not '{}'", low, high, text);
+  };
+  return CLI::Validator(check_number, fmt::format("{} to {}", low, high), "number_in");
+}
+
+CLI::Validator whole_in(std::uint64_t low, std::uint64_t high) {
+  const auto check_number = [low, high](std::string& text) -> std::string {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
+      return {};
+    }
+    return fmt::format("must be a whole number from {} to {}, not '{}'", low, high, text);
+  };
+  return CLI::Validator(check_number, fmt::format("{} to {}", low, high), "whole_in");
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
+}
+
+}  // namespace llorch::cli

@@ -1,0 +1,17 @@
+// What an option's text may be; the message that refuses it is the parser's, with the option's name.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+
+namespace llorch::cli {
+
+/// Accepts a finite number in [low, high]; CLI::Range lets NaN through.
+CLI::Validator number_in(double low, double high);
+/// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals.
+CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
+
+/// Refuses "", which an unset shell variable leaves.
+CLI::Validator not_empty();
+
+}  // namespace llorch::cli
