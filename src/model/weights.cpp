@@ -50,11 +50,11 @@ class CheckpointWeights : public WeightSource {
     return std::vector<float>(first, first + decl.cols);
   }
 
-  void drop(WeightId id) const override {
+  void drop(WeightId id, std::int64_t begin, std::int64_t end) const override {
     const auto& [tensor, decl] = bound_[static_cast<std::size_t>(id)];
     const auto row_bytes = static_cast<std::size_t>(bytes_of(format_of(tensor->type), decl.cols));
-    const auto part = tensor->data.subspan(static_cast<std::size_t>(decl.first_row) * row_bytes,
-                                           static_cast<std::size_t>(decl.rows) * row_bytes);
+    const auto part = tensor->data.subspan(static_cast<std::size_t>(decl.first_row + begin) * row_bytes,
+                                           static_cast<std::size_t>(end - begin) * row_bytes);
     for (const auto& file : checkpoint_->files) {
       file->drop(part);
     }

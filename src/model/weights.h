@@ -30,8 +30,8 @@ class WeightSource {
   virtual ~WeightSource() = default;
   virtual Result<MatrixView> matrix(WeightId id) const = 0;
   virtual Result<std::vector<float>> vector(WeightId id) const = 0;
-  /// The bytes of a matrix are not read again, by anybody: memory that holds them may be given back.
-  virtual void drop(WeightId /*id*/) const {}
+  /// Rows [begin, end) of a matrix are not read again, by anybody: memory that holds them may be given back.
+  virtual void drop(WeightId /*id*/, std::int64_t /*begin*/, std::int64_t /*end*/) const {}
 };
 
 }  // namespace llorch

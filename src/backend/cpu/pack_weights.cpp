@@ -76,19 +76,6 @@ bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use, Ac
          (activations == Activations::q8 || !table.has_q8(w.type));
 }
 
-/// Those that have a size. A matrix and its original are there together for a moment, which counts least while little
-/// else is there.
-std::vector<std::size_t> largest_first(const std::vector<std::size_t>& sizes) {
-  std::vector<std::size_t> ids;
-  for (std::size_t id = 0; id < sizes.size(); ++id) {
-    if (sizes[id] > 0) {
-      ids.push_back(id);
-    }
-  }
-  std::stable_sort(ids.begin(), ids.end(), [&](std::size_t a, std::size_t b) { return sizes[a] > sizes[b]; });
-  return ids;
-}
-
 /// The buffer takes its pages as they are written: each matrix must still fit when its turn comes.
 Status check_memory(const MatrixView& w, std::size_t size) {
   const std::int64_t free_bytes = host_memory().free_bytes;
@@ -99,6 +86,25 @@ Status check_memory(const MatrixView& w, std::size_t size) {
         size, free_bytes);
   }
   return {};
+}
+
+/// Packs w to `packed`, a slice of rows after the other: done(begin, end) is called when they are not needed again. So
+/// little more than a slice is in memory twice.
+template <class Done>
+void pack_in_slices(const MatrixView& w, const OpTable& table, ThreadTeam& team, std::byte* packed, const Done& done) {
+  constexpr std::int64_t kSliceBytes = std::int64_t{16} << 20;
+  const int n_groups = packed_groups(table, w);
+  const auto at_once =
+      static_cast<int>(std::max<std::int64_t>(team.size(), kSliceBytes / (w.row_bytes * table.packed_rows)));
+  for (int first = 0; first < n_groups; first += at_once) {
+    const int n = std::min(at_once, n_groups - first);
+    team.run([&](int thread) {
+      const Range mine = part_of(n, thread, team.size());
+      table.pack(w, {first + mine.begin, first + mine.end}, packed);
+    });
+    done(std::int64_t{first} * table.packed_rows,
+         std::min<std::int64_t>(w.rows, std::int64_t{first + n} * table.packed_rows));
+  }
 }
 
 }  // namespace
@@ -121,18 +127,21 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
   model.weights.packed.resize(matrices.size());
   model.weights.unpack_row = table.unpack_row;
   std::byte* at = buffer.bytes().data();
-  for (const std::size_t id : largest_first(sizes)) {
+  for (std::size_t id = 0; id < matrices.size(); ++id) {
     const MatrixView& w = matrices[id];
+    if (sizes[id] == 0) {
+      continue;
+    }
     LL_TRY(check_memory(w, sizes[id]));
-    const int n_groups = packed_groups(table, w);
-    team.run([&](int thread) { table.pack(w, part_of(n_groups, thread, team.size()), at); });
+    const bool dropped = is_alone(matrices, id);
+    pack_in_slices(w, table, team, at, [&](std::int64_t begin, std::int64_t end) {
+      if (dropped) {
+        source.drop(static_cast<WeightId>(id), begin, end);
+      }
+    });
     model.weights.packed[id] = {at, table.packed_row_bytes(w.type, w.cols)};
     at += sizes[id];
-    model.held_bytes += static_cast<std::int64_t>(sizes[id]);
-    if (is_alone(matrices, id)) {
-      source.drop(static_cast<WeightId>(id));
-      model.held_bytes -= w.rows * w.row_bytes;
-    }
+    model.held_bytes += static_cast<std::int64_t>(sizes[id]) - (dropped ? w.rows * w.row_bytes : 0);
   }
   model.buffers.push_back(std::move(buffer));
   return {};

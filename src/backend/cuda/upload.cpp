@@ -181,7 +181,7 @@ Status upload_weights(DeviceModel& model, Driver& driver, Kernels& kernels, cons
   LL_TRY(uploader.end());
   for (std::size_t i = 0; i < model.matrices.size(); ++i) {
     if (!model.plan.weights[i].is_vector) {
-      source.drop(static_cast<WeightId>(i));  // the host's copy is not read again
+      source.drop(static_cast<WeightId>(i), 0, model.plan.weights[i].rows);  // the host's copy is not read again
     }
   }
   return {};
