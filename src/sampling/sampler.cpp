@@ -221,9 +221,8 @@ Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spe
       logit /= p.temperature;
     }
     logits = changed;
-    const std::size_t first = best_of(logits);
-    if (!std::isfinite(logits[first])) {  // a tiny temperature overflowed: the limit is greedy
-      return static_cast<std::int32_t>(first);
+    if (!std::isfinite(logits[best])) {  // a tiny temperature overflowed: the limit is greedy
+      return static_cast<std::int32_t>(best);
     }
   }
   return draw(Ranking(logits, logits[best]), p, uniform_draw(p.seed, spec.choice, spec.position));
