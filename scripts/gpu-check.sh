@@ -37,7 +37,7 @@ if [ $bench = 1 ]; then
 fi
 if [ $sanitizer = 1 ]; then
   for tool in memcheck racecheck; do
-    for part in "linear Q4_K 256" "linear BF16 96" "heads_linear" "norm" "attend 4/2" "experts 2 of 8 Q4_K" "family llama"; do
+    for part in "linear Q4_K 256" "linear BF16 96" "heads_linear" "norm" "attend 4/2" "experts 2 of 8 Q4_K" "sample 1000" "family llama"; do
       echo "$tool: $part"
       compute-sanitizer --tool $tool --error-exitcode 9 "$gpucheck" --quick --only "$part" 2>&1 | grep -E "ERROR SUMMARY|RACECHECK SUMMARY|passed"
       [ "${PIPESTATUS[0]}" = 0 ] || code=1

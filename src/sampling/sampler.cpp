@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "sampling/weigh.h"
 
 namespace llorch {
 namespace {
@@ -40,12 +41,6 @@ struct Philox {
   }
 };
 
-bool has_penalties(const SamplingParams& p) {
-  return p.repetition_penalty != 1.0F || p.presence_penalty != 0.0F || p.frequency_penalty != 0.0F;
-}
-
-/// Repetition (CTRL, Keskar et al. 2019: divides positive logits, multiplies negative ones), then presence and
-/// frequency (OpenAI: subtracted once, and once per occurrence).
 void apply_penalties(std::vector<float>& logits, const SampleSpec& spec) {
   std::unordered_map<std::int32_t, int> counts;
   for (const std::int32_t id : spec.history) {
@@ -57,8 +52,7 @@ void apply_penalties(std::vector<float>& logits, const SampleSpec& spec) {
       continue;
     }
     float& logit = logits[static_cast<std::size_t>(id)];
-    logit = logit > 0 ? logit / p.repetition_penalty : logit * p.repetition_penalty;
-    logit -= p.presence_penalty + p.frequency_penalty * static_cast<float>(count);
+    logit = penalised(logit, p.repetition_penalty, p.presence_penalty, p.frequency_penalty, count);
   }
 }
 
@@ -77,19 +71,17 @@ std::size_t best_of(std::span<const float> logits) {
 }
 
 /// The tokens in the order of their logits, without sorting them: bins of logits have counts and weights, and only the
-/// bin in which something ends is sorted.
-///
-/// A weight is e^(logit - best) in units of 2^-40: whole numbers, so that sums are exact in whatever order, and a
-/// first part of the order is told by its sum. What is lighter than half a unit is never drawn.
+/// bin in which something ends is sorted. Weights are whole numbers (weigh.h): a first part of the order is told by its
+/// sum.
 class Ranking {
  public:
   Ranking(std::span<const float> logits, float best) : logits_(logits), best_(static_cast<double>(best)) {
     for (const float logit : logits) {
       const double below = best_ - static_cast<double>(logit);
-      if (below < kReach) {
-        const std::size_t bin = bin_of(below);
-        ++counts_[bin];
-        sums_[bin] += weight_of(below);
+      if (below < kWeightReach) {
+        const Below cut = cut_below(below);
+        ++counts_[static_cast<std::size_t>(cut.bin)];
+        sums_[static_cast<std::size_t>(cut.bin)] += whole(units_of(cut));
       }
     }
   }
@@ -100,7 +92,7 @@ class Ranking {
   /// The weight of the `n` best.
   std::uint64_t sum_of(std::int64_t n) const {
     std::uint64_t sum = 0;
-    for (std::size_t bin = 0; bin < kBins; ++bin) {
+    for (std::size_t bin = 0; bin < sums_.size(); ++bin) {
       if (counts_[bin] > n) {
         for (const Candidate& c : sorted(bin)) {
           if (n-- == 0) {
@@ -119,11 +111,12 @@ class Ranking {
   /// The weight of those that are at least `share` of the best one's weight.
   std::uint64_t sum_of_share(double share) const {
     std::uint64_t sum = 0;
-    const double near = std::min(kReach, 1e-6 - std::log(share));  // beyond it e^-below is less for sure
+    const double reach = reach_of_share(share);
     for (const float logit : logits_) {
       const double below = best_ - static_cast<double>(logit);
-      if (below < near && std::exp(-below) >= share) {
-        sum += weight_of(below);
+      if (below < reach) {
+        const double units = units_of(cut_below(below));
+        sum += units >= share * kWeightUnits ? whole(units) : 0;
       }
     }
     return sum;
@@ -151,21 +144,16 @@ class Ranking {
   }
 
  private:
-  static constexpr double kUnits = 0x1p40;
-  static constexpr double kReach = 29.0;  // e^-29 is less than half a unit
-  static constexpr double kBinsPerUnit = 32;
-  static constexpr std::size_t kBins = 29 * 32;
-
-  static std::size_t bin_of(double below) { return static_cast<std::size_t>(below * kBinsPerUnit); }
-  static std::uint64_t weight_of(double below) { return static_cast<std::uint64_t>(std::exp(-below) * kUnits + 0.5); }
-
   std::vector<Candidate> sorted(std::size_t bin) const {
     std::vector<Candidate> found;
     found.reserve(static_cast<std::size_t>(counts_[bin]));
     for (std::size_t i = 0; i < logits_.size(); ++i) {
       const double below = best_ - static_cast<double>(logits_[i]);
-      if (below < kReach && bin_of(below) == bin) {
-        found.push_back({static_cast<std::int32_t>(i), logits_[i], weight_of(below)});
+      if (below < kWeightReach) {
+        const Below cut = cut_below(below);
+        if (static_cast<std::size_t>(cut.bin) == bin) {
+          found.push_back({static_cast<std::int32_t>(i), logits_[i], whole(units_of(cut))});
+        }
       }
     }
     std::sort(found.begin(), found.end(), better);
@@ -174,25 +162,31 @@ class Ranking {
 
   std::span<const float> logits_;
   double best_;
-  std::array<std::int64_t, kBins> counts_{};
-  std::array<std::uint64_t, kBins> sums_{};
+  std::array<std::int64_t, kWeightBins> counts_{};
+  std::array<std::uint64_t, kWeightBins> sums_{};
 };
 
 /// top-k, then top-p of what is left, then min-p, then the draw. Each filter keeps a first part of the ranking.
 std::int32_t draw(const Ranking& ranking, const SamplingParams& p, double uniform) {
   std::uint64_t kept = p.top_k > 0 ? ranking.sum_of(p.top_k) : ranking.total();
   if (p.top_p < 1.0F) {
-    const double goal = std::ceil(static_cast<double>(p.top_p) * static_cast<double>(kept));
-    kept = ranking.reach(std::clamp<std::uint64_t>(static_cast<std::uint64_t>(goal), 1, kept)).sum;
+    kept = ranking.reach(top_p_goal(p.top_p, kept)).sum;
   }
   if (p.min_p > 0.0F) {
     kept = std::min(kept, ranking.sum_of_share(std::min(1.0, static_cast<double>(p.min_p))));
   }
-  const auto at = static_cast<std::uint64_t>(uniform * static_cast<double>(kept));
-  return ranking.reach(std::min(at, kept - 1) + 1).id;
+  return ranking.reach(drawn_goal(uniform, kept)).id;
 }
 
 }  // namespace
+
+bool has_penalties(const SamplingParams& p) {
+  return p.repetition_penalty != 1.0F || p.presence_penalty != 0.0F || p.frequency_penalty != 0.0F;
+}
+
+double reach_of_share(double share) {
+  return std::min(kWeightReach, 1e-6 - std::log(share));
+}
 
 double uniform_draw(std::uint64_t seed, std::uint32_t choice, std::uint32_t position) {
   const auto bits = Philox::rounds({position, choice, 0, 0}, static_cast<std::uint32_t>(seed),
@@ -227,9 +221,8 @@ Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spe
       logit /= p.temperature;
     }
     logits = changed;
-    const std::size_t first = best_of(logits);
-    if (!std::isfinite(logits[first])) {  // a tiny temperature overflowed: the limit is greedy
-      return static_cast<std::int32_t>(first);
+    if (!std::isfinite(logits[best])) {  // a tiny temperature overflowed: the limit is greedy
+      return static_cast<std::int32_t>(best);
     }
   }
   return draw(Ranking(logits, logits[best]), p, uniform_draw(p.seed, spec.choice, spec.position));

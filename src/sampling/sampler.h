@@ -13,6 +13,11 @@ namespace llorch {
 /// (position, choice): a uniform number in [0, 1) that is the same on every platform.
 double uniform_draw(std::uint64_t seed, std::uint32_t choice, std::uint32_t position);
 
+bool has_penalties(const SamplingParams& params);
+
+/// Logits that lie at least as far below the best one weigh less than `share` (0 < share <= 1) of it, for sure.
+double reach_of_share(double share);
+
 /// Draws a token id from logits[vocab]. Errors (ErrorCode::internal): a logit is NaN, or none is above -inf.
 Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec);
 

@@ -145,6 +145,14 @@ TEST(Sampler, PenaltiesFollowTheirFormulas) {
   EXPECT_EQ(drawn({4, 3}, frequency, 0, {0, 0, 0}), 1);
 }
 
+/// Logits that all overflow when they are divided are still told apart.
+TEST(Sampler, ATinyTemperatureIsGreedy) {
+  for (const float tiny : {1e-38F, 1e-45F}) {
+    EXPECT_EQ(drawn({1, 20, 30, 30}, {.temperature = tiny}), 2);
+    EXPECT_EQ(drawn({-20, -10, -30}, {.temperature = tiny}), 1);
+  }
+}
+
 TEST(Sampler, RefusesWhatIsNotANumber) {
   const std::vector<float> with_nan = {1, std::numeric_limits<float>::quiet_NaN()};
   EXPECT_EQ(sample(with_nan, {}).error().code, ErrorCode::internal);

@@ -144,14 +144,15 @@ int bench(const Options& options, const std::string& shape) {
       std::printf("%s\n", status.error().message.c_str());
       return 1;
     }
+    SamplingParams sampling{.temperature = 0};
     const auto run = [&](std::vector<std::pair<int, int>> runs, bool outputs) {
       runs.resize(64, {0, 0});
       std::vector<std::int32_t> sampled(outputs ? static_cast<std::size_t>(runs.size()) : 0);
       const Batch batch = sequences.batch(runs, outputs);
       const auto n = static_cast<std::size_t>(batch.n_outputs());
       sampled.resize(n);
-      const std::vector<SampleSpec> greedy(n, SampleSpec{.params = {.temperature = 0}});
-      return (*device)->run(batch, greedy, {.sampled = sampled});
+      const std::vector<SampleSpec> samples(n, SampleSpec{.params = sampling});
+      return (*device)->run(batch, samples, {.sampled = sampled});
     };
     const auto decode = [&](int n_seqs, int position) {
       return [&run, n_seqs, position] {
@@ -171,6 +172,15 @@ int bench(const Options& options, const std::string& shape) {
         const double t = median_of(n == 1 ? 30 : 10, decode(n, 100));
         std::printf("decode %2d: %8.3f ms, %9.1f tok/s, weights at %6.0f GB/s\n", n, t * 1e3, n / t,
                     static_cast<double>(weights) * 1e-9 / t);
+      }
+      for (const int n : {1, 64}) {
+        sampling = {.temperature = 0.3F, .top_k = 40, .top_p = 0.95F};  // as steep as a model's
+        (void)median_of(3, decode(n, 100));
+        const double filtered = median_of(10, decode(n, 100));
+        sampling = {.temperature = 0.3F};
+        const double all = median_of(10, decode(n, 100));
+        sampling = {.temperature = 0};
+        std::printf("decode %2d, drawn: %8.3f ms by top-k and top-p, %8.3f ms of all\n", n, filtered * 1e3, all * 1e3);
       }
       const double flops = 2.0 * static_cast<double>(32.0 * 218103808.0) * n_layers / 32;
       for (const int n : {128, 512, 2048}) {

@@ -56,6 +56,7 @@ void check_products(const Options& options, Report& report);
 void check_rows(const Options& options, Report& report);
 void check_attention(const Options& options, Report& report);
 void check_experts(const Options& options, Report& report);
+void check_sampling(const Options& options, Report& report);
 void check_families(const Options& options, Report& report);
 /// Rates of the device with weights of a large model's shape.
 int bench(const Options& options, const std::string& shape);

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   check_rows(options, report);
   check_attention(options, report);
   check_experts(options, report);
+  check_sampling(options, report);
   check_families(options, report);
   return report.print() ? 0 : 1;
 }

@@ -40,7 +40,12 @@ WeightId MemoryModel::matrix(DType type, int rows, int cols, float size) {
 }
 
 WeightId MemoryModel::vector(int n, float size) {
-  weights_.push_back({.values = random_floats(static_cast<std::size_t>(n), ++seed_, size)});
+  return vector(random_floats(static_cast<std::size_t>(n), ++seed_, size));
+}
+
+WeightId MemoryModel::vector(std::vector<float> values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  weights_.push_back({.values = std::move(values)});
   plan.weights.push_back({.name = "v" + std::to_string(weights_.size()), .cols = n, .is_vector = true});
   return static_cast<WeightId>(weights_.size()) - 1;
 }

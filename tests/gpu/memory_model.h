@@ -21,6 +21,7 @@ class MemoryModel : public WeightSource {
   /// A matrix of random weights, and a vector.
   WeightId matrix(DType type, int rows, int cols, float size = 0.1F);
   WeightId vector(int n, float size = 1.0F);
+  WeightId vector(std::vector<float> values);
   /// W in -> out, with all that the op can do.
   void linear(DType type, int rows, int cols, Slot in, Slot out, bool bias = false, bool accumulate = false);
   void step(Op op, int layer = -1);

@@ -11,19 +11,11 @@
 #include "backend/cuda/walk.h"
 #include "base/format.h"
 #include "base/trace.h"
-#include "sampling/sampler.h"
 
 namespace llorch::cuda {
 namespace {
 
 constexpr std::size_t kMostGraphs = 64;
-
-/// Whether the device draws this token itself: the highest logit.
-bool is_greedy(const SampleSpec& spec) {
-  const SamplingParams& p = spec.params;
-  return p.temperature == 0.0F && p.repetition_penalty == 1.0F && p.presence_penalty == 0.0F &&
-         p.frequency_penalty == 0.0F;
-}
 
 }  // namespace
 
@@ -124,7 +116,7 @@ Status CudaBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
   const auto all = [&]() -> Status {
     LL_TRY(send(batch, shape));
     LL_TRY(bucketed ? run_graph(shape) : run_steps(batch, shape, observer));
-    return fetch(batch, samples, outputs);
+    return fetch(samples, outputs);
   };
   const Status ran = all();
   if (!ran.ok()) {
@@ -239,30 +231,40 @@ Status CudaBackend::show(const Step& step, int index, const BatchShape& shape, S
   return {};
 }
 
-/// Brings back what was asked for; tokens that are not the highest logits are drawn here.
-Status CudaBackend::fetch(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs) {
-  const auto width = static_cast<std::size_t>(model_->limits.n_logits);
-  const auto n = static_cast<std::size_t>(batch.n_outputs());
+/// Tokens that are not the highest logits. Changes the logits.
+Status CudaBackend::draw(std::span<const SampleSpec> samples) {
+  const DeviceMemory& host = model_->host_draws;
+  for (std::size_t next = 0; next < samples.size();) {
+    if (next > 0) {
+      LL_TRY(driver_->wait(stream_));  // for the memory of the piece in front
+    }
+    const SampleRows::Written piece = model_->sample_rows.write(samples, next, host.data());
+    next = piece.next;
+    if (piece.n_rows == 0) {
+      continue;
+    }
+    LL_TRY(driver_->to_device(model_->draws, host.data(), piece.bytes, stream_));
+    LL_TRY(kernels_->sample({.logits = model_->logits,
+                             .width = static_cast<int>(model_->limits.n_logits),
+                             .rows = reinterpret_cast<const SampleRow*>(model_->draws),
+                             .n_rows = piece.n_rows,
+                             .counts = reinterpret_cast<const TokenCount*>(model_->draws + piece.counts_at),
+                             .out = model_->sampled},
+                            stream_));
+  }
+  return {};
+}
+
+/// Brings back what was asked for: logits first, since drawing changes them.
+Status CudaBackend::fetch(std::span<const SampleSpec> samples, const Outputs& outputs) {
   if (!outputs.logits.empty()) {
     LL_TRY(driver_->to_host(outputs.logits.data(), model_->logits, outputs.logits.size_bytes(), stream_));
   }
-  std::vector<float> rows;
   if (!outputs.sampled.empty()) {
+    LL_TRY(draw(samples));
     LL_TRY(driver_->to_host(outputs.sampled.data(), model_->sampled, outputs.sampled.size_bytes(), stream_));
-    if (outputs.logits.empty() && !std::all_of(samples.begin(), samples.end(), is_greedy)) {
-      rows.resize(n * width);
-      LL_TRY(driver_->to_host(rows.data(), model_->logits, rows.size() * sizeof(float), stream_));
-    }
   }
-  LL_TRY(driver_->wait(stream_));
-  const float* logits = outputs.logits.empty() ? rows.data() : outputs.logits.data();
-  for (std::size_t o = 0; o < outputs.sampled.size(); ++o) {
-    if (!is_greedy(samples[o])) {
-      const Result<std::int32_t> token = sample({logits + o * width, width}, samples[o]);
-      outputs.sampled[o] = token.ok() ? *token : kNotSampled;
-    }
-  }
-  return {};
+  return driver_->wait(stream_);
 }
 
 }  // namespace llorch::cuda

@@ -43,7 +43,8 @@ class CudaBackend : public Backend {
   Status run_steps(const Batch& batch, const BatchShape& shape, StepObserver* observer);
   Status run_graph(const BatchShape& shape);
   Status show(const Step& step, int index, const BatchShape& shape, StepObserver& observer);
-  Status fetch(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs);
+  Status draw(std::span<const SampleSpec> samples);
+  Status fetch(std::span<const SampleSpec> samples, const Outputs& outputs);
   void drop_graphs();
 
   std::unique_ptr<Driver> driver_;

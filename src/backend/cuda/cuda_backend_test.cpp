@@ -5,6 +5,7 @@
 
 #include "backend/cuda/fake_driver.h"
 #include "backend/testing/tiny_model.h"
+#include "sampling/sampler.h"
 
 namespace llorch::cuda {
 namespace {
@@ -28,16 +29,23 @@ class Sequences {
       all_.push_back(blocks_.sequence(testing::random_tokens(40, model.vocab(), static_cast<std::uint32_t>(i))));
     }
   }
-  /// The next `length` tokens of the first n sequences, every one an output; the tokens that the device drew.
-  Status run(CudaBackend& backend, int n, int length, std::vector<std::int32_t>* drawn = nullptr) {
+  /// The next `length` tokens of the first n sequences, every one an output; the tokens that the device drew: output o
+  /// by params[o % params.size()].
+  Status run(CudaBackend& backend, int n, int length, std::vector<std::int32_t>* drawn = nullptr,
+             const std::vector<SamplingParams>& params = {{.temperature = 0}}, std::span<float> logits = {}) {
     TinyBatch tokens(model_.plan().n_kv_groups);
     for (int i = 0; i < n; ++i) {
       tokens.add(all_[static_cast<std::size_t>(i)], length);
     }
     const Batch batch = tokens.batch();
     std::vector<std::int32_t> sampled(static_cast<std::size_t>(batch.n_outputs()), -2);
-    const std::vector<SampleSpec> greedy(sampled.size(), SampleSpec{.params = {.temperature = 0}});
-    const Status status = backend.run(batch, greedy, {.logits = {}, .sampled = sampled}, nullptr);
+    static const std::vector<std::int32_t> kHistory = {3, 5, 3, -1, 1 << 30, 3};
+    std::vector<SampleSpec> samples;
+    for (std::size_t o = 0; o < sampled.size(); ++o) {
+      samples.push_back(
+          {.params = params[o % params.size()], .position = static_cast<std::uint32_t>(o), .history = kHistory});
+    }
+    const Status status = backend.run(batch, samples, {.logits = logits, .sampled = sampled}, nullptr);
     if (drawn != nullptr) {
       *drawn = sampled;
     }
@@ -111,6 +119,40 @@ TEST(CudaHost, ASecondStepOfAShapeBecomesAGraph) {
   EXPECT_EQ(backend->n_graphs(), 2U) << "4 and 5 sequences are buckets of 4 and 8";
 }
 
+TEST(CudaHost, DrawsAreTheDevices) {
+  FakeState state;
+  const TinyModel model(DType::bf16);
+  auto backend = make_backend(state);
+  ASSERT_TRUE(backend->load(model.plan(), model, testing::tiny_kv(model.plan())).ok());
+  Sequences sequences(model, 3);
+  const std::vector<SamplingParams> params = {
+      {.temperature = 0}, {.top_k = 40, .min_p = 0.5F, .seed = 7}, {.temperature = 0, .frequency_penalty = 0.5F}};
+  std::vector<std::int32_t> drawn;
+  std::vector<float> logits(static_cast<std::size_t>(3 * model.vocab()), 5.0F);
+  ASSERT_TRUE(sequences.run(*backend, 3, 1, &drawn, params, logits).ok());
+  EXPECT_EQ(drawn, (std::vector<std::int32_t>{7, 9, 9}));
+  EXPECT_EQ(std::count(logits.begin(), logits.end(), kDrawnOver), 0) << "fetched before they change";
+  ASSERT_EQ(state.draws.size(), 2U);
+  EXPECT_EQ(state.draws[0].row, 1);
+  EXPECT_EQ(state.draws[0].top_k, 40);
+  EXPECT_EQ(state.draws[0].share, 0.5);
+  EXPECT_EQ(state.draws[0].uniform, uniform_draw(7, 0, 1));
+  EXPECT_EQ(state.draws[0].n_counts, 0);
+  EXPECT_EQ(state.draws[1].row, 2);
+  ASSERT_EQ(state.counts.size(), 2U);
+  EXPECT_EQ(state.counts[0].id, 3);
+  EXPECT_EQ(state.counts[0].count, 3);
+  EXPECT_EQ(state.counts[1].id, 5);
+  EXPECT_EQ(state.counts[1].count, 1);
+  state.draws.clear();
+  for (int i = 0; i < 2; ++i) {  // by hand, then as a graph: draws are behind it
+    ASSERT_TRUE(sequences.run(*backend, 3, 1, &drawn, params).ok());
+    EXPECT_EQ(drawn, (std::vector<std::int32_t>{7, 9, 9}));
+  }
+  EXPECT_EQ(state.n_graph_launches, 2);
+  EXPECT_EQ(state.draws.size(), 4U);
+}
+
 /// The n-th call fails, for every n: an error, no crash, nothing left behind.
 TEST(CudaHost, AnyCallMayFail) {
   const TinyModel model(DType::q4_0);
@@ -125,7 +167,9 @@ TEST(CudaHost, AnyCallMayFail) {
       failed = !loaded.ok();
       Sequences sequences(model, 2);
       for (int i = 0; i < 4 && loaded.ok(); ++i) {
-        failed = !sequences.run(*backend, 2, i == 0 ? 3 : 1).ok() || failed;
+        failed =
+            !sequences.run(*backend, 2, i == 0 ? 3 : 1, nullptr, {{.temperature = 0}, {.presence_penalty = 1}}).ok() ||
+            failed;
       }
       failed = !backend->check_resident().ok() || failed;
     }

@@ -37,6 +37,7 @@ class DeviceKernels : public Kernels {
   Status add_up(const AddUpArgs& args, Stream stream) override { return cuda::add_up(args, stream); }
   Status add(const AddArgs& args, Stream stream) override { return cuda::add(args, stream); }
   Status greedy(const GreedyArgs& args, Stream stream) override { return cuda::greedy(args, stream); }
+  Status sample(const SampleArgs& args, Stream stream) override { return cuda::sample(args, stream); }
 };
 
 }  // namespace

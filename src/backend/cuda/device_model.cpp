@@ -186,7 +186,9 @@ void measure(DeviceModel& model, const std::vector<std::size_t>& weights) {
                               std::visit(PackedNeed{model, kv.max_batch_tokens, static_cast<int>(outputs)}, step.op));
   }
   sizes.partial = partial_bytes(model);
-  sizes.step = most_step_ints(model) * sizeof(std::int32_t);
+  model.step_ints = most_step_ints(model);
+  model.sample_rows = SampleRows(static_cast<int>(outputs), static_cast<int>(model.limits.n_logits));
+  sizes.step = device_aligned(model.step_ints * sizeof(std::int32_t)) + device_aligned(model.sample_rows.bytes());
   sizes.upload = upload_bytes(model);
 }
 
@@ -264,10 +266,11 @@ Status place_workspace(DeviceModel& model, Driver& driver) {
   model.packed_x = cutter.take<std::byte>(sizes.packed_x);
   model.partial = cutter.take<float>(sizes.partial / kFloat);
   model.partial_floats = sizes.partial / kFloat;
-  model.step_ints = sizes.step / sizeof(std::int32_t);
   model.step = cutter.take<std::int32_t>(model.step_ints);
+  model.draws = cutter.take<std::byte>(model.sample_rows.bytes());
   model.memory.push_back(std::move(memory));
-  LL_ASSIGN(model.host_step, DeviceMemory::make_pinned(driver, sizes.step));
+  LL_ASSIGN(model.host_step, DeviceMemory::make_pinned(driver, model.step_ints * sizeof(std::int32_t)));
+  LL_ASSIGN(model.host_draws, DeviceMemory::make_pinned(driver, model.sample_rows.bytes()));
   return {};
 }
 

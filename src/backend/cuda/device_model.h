@@ -11,6 +11,7 @@
 #include "backend/cpu/check_batch.h"
 #include "backend/cuda/kernels.h"
 #include "backend/cuda/memory.h"
+#include "backend/cuda/sample_rows.h"
 
 namespace llorch::cuda {
 
@@ -34,7 +35,7 @@ struct DeviceSizes {
   std::size_t logits = 0;
   std::size_t packed_x = 0;  // activations in the order of the tensor cores
   std::size_t partial = 0;   // sums of attention
-  std::size_t step = 0;      // what a batch is
+  std::size_t step = 0;      // what a batch is, and its draws
   std::size_t upload = 0;    // blocks on their way, until the model is loaded
   std::size_t total() const { return weights + kv + activations + logits + packed_x + partial + step + upload; }
 };
@@ -58,10 +59,13 @@ struct DeviceModel {
   std::int32_t* experts = nullptr;  // the maps of SortPicksArgs
   std::int32_t* step = nullptr;
   std::size_t step_ints = 0;
+  std::byte* draws = nullptr;  // [sample_rows.bytes()]
+  SampleRows sample_rows;
   std::vector<int> head_groups;
   DeviceSizes sizes;
   std::vector<DeviceMemory> memory;  // owns everything above
   DeviceMemory host_step;            // pinned, as large as `step`
+  DeviceMemory host_draws;           // pinned, as large as `draws`
 
   const Angles& angles_of(const Rope& rope) const;
 };

@@ -15,6 +15,9 @@
 
 namespace llorch::cuda {
 
+/// What sample() leaves in the logits, which it may change.
+inline constexpr float kDrawnOver = -12345.0F;
+
 /// What driver and kernels saw, and what they shall do.
 struct FakeState {
   int fail_at = -1;  // the call (counted from 0) that fails
@@ -30,6 +33,8 @@ struct FakeState {
   int n_launches = 0;  // kernels run, or put into a graph
   int n_graph_launches = 0;
   std::vector<std::string> names;  // of kernels, in order
+  std::vector<SampleRow> draws;    // what sample() was asked for
+  std::vector<TokenCount> counts;  // of those rows, one after the other
 
   /// An error when it is this call's turn.
   Status call(const char* what, ErrorCode code = ErrorCode::device) {
@@ -144,6 +149,15 @@ class FakeKernels : public Kernels {
   Status greedy(const GreedyArgs& args, Stream) override {
     std::fill_n(args.out, args.n_rows, 7);
     return seen("greedy");
+  }
+  Status sample(const SampleArgs& args, Stream) override {
+    for (const SampleRow& row : std::span(args.rows, static_cast<std::size_t>(args.n_rows))) {
+      s_.draws.push_back(row);
+      s_.counts.insert(s_.counts.end(), args.counts + row.first_count, args.counts + row.first_count + row.n_counts);
+      args.out[row.row] = 9;
+      args.logits[std::int64_t{row.row} * args.width] = kDrawnOver;
+    }
+    return seen("sample");
   }
 
  private:

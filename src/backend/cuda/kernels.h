@@ -233,6 +233,39 @@ struct GreedyArgs {
   std::int32_t* out = nullptr;
 };
 
+/// A token of a history, and how often it is there.
+struct TokenCount {
+  std::int32_t id;  // in [0, width)
+  std::int32_t count;
+};
+
+/// One draw: SampleSpec (sampling/params.h) with what the host works out. 64 bytes.
+struct SampleRow {
+  double uniform = 0;      // uniform_draw()
+  double share = 0;        // min-p, at most 1; 0: off
+  double share_reach = 0;  // reach_of_share()
+  std::int32_t row = 0;    // of the logits
+  std::int32_t top_k = 0;
+  float temperature = 1.0F;
+  float top_p = 1.0F;
+  float repetition_penalty = 1.0F;
+  float presence_penalty = 0;
+  float frequency_penalty = 0;
+  std::int32_t first_count = 0;  // of SampleArgs::counts; no ID twice
+  std::int32_t n_counts = 0;
+};
+
+/// The token that sample() of sampling/sampler.h draws for each row; kNotSampled where that is an error. Penalties
+/// change the logits where they are.
+struct SampleArgs {
+  float* logits = nullptr;  // [., width]
+  int width = 0;
+  const SampleRow* rows = nullptr;  // [n_rows], each of another row of the logits
+  int n_rows = 0;
+  const TokenCount* counts = nullptr;
+  std::int32_t* out = nullptr;  // by row of the logits
+};
+
 class Kernels {
  public:
   virtual ~Kernels() = default;
@@ -251,6 +284,7 @@ class Kernels {
   virtual Status add_up(const AddUpArgs& args, Stream stream) = 0;
   virtual Status add(const AddArgs& args, Stream stream) = 0;
   virtual Status greedy(const GreedyArgs& args, Stream stream) = 0;
+  virtual Status sample(const SampleArgs& args, Stream stream) = 0;
 };
 
 }  // namespace llorch::cuda

@@ -22,5 +22,6 @@ Status sort_picks(const SortPicksArgs& args, Stream stream);
 Status add_up(const AddUpArgs& args, Stream stream);
 Status add(const AddArgs& args, Stream stream);
 Status greedy(const GreedyArgs& args, Stream stream);
+Status sample(const SampleArgs& args, Stream stream);
 
 }  // namespace llorch::cuda

@@ -1,10 +1,11 @@
-// The highest logit of a row, where the logits are.
+// Tokens of a row of logits, where the logits are: the highest, or one that is drawn (sample_row.cuh).
 #include <cmath>
 
 #include "backend/batch.h"
 #include "backend/cuda/kernels/device.cuh"
 #include "backend/cuda/kernels/entries.h"
 #include "backend/cuda/kernels/launch.h"
+#include "backend/cuda/kernels/sample_row.cuh"
 
 namespace llorch::cuda {
 namespace {
@@ -61,11 +62,32 @@ __global__ __launch_bounds__(kThreads) void take_highest(GreedyArgs p) {
   }
 }
 
+constexpr int kDrawThreads = 512;  // 128 registers each: 8 tokens at once
+static_assert(kDrawThreads <= kListed);
+
+struct DeviceBlock {
+  __device__ int thread() const { return static_cast<int>(threadIdx.x); }
+  __device__ int n_threads() const { return kDrawThreads; }
+  __device__ void sync() const { __syncthreads(); }
+  __device__ std::uint32_t add(std::uint32_t* to, std::uint32_t n) const { return atomicAdd(to, n); }
+};
+
+__global__ __launch_bounds__(kDrawThreads) void draw_tokens(SampleArgs p) {
+  __shared__ RowShared shared;
+  wait_for_inputs();
+  sample_row(DeviceBlock(), shared, p, static_cast<int>(blockIdx.x));
+}
+
 }  // namespace
 
 Status greedy(const GreedyArgs& args, Stream stream) {
   const dim3 grid(static_cast<unsigned int>(args.n_rows));
   return launch("greedy", take_highest, {grid, kThreads}, stream, args);
+}
+
+Status sample(const SampleArgs& args, Stream stream) {
+  const dim3 grid(static_cast<unsigned int>(args.n_rows));
+  return launch("sample", draw_tokens, {grid, kDrawThreads}, stream, args);
 }
 
 }  // namespace llorch::cuda
