@@ -89,7 +89,7 @@ def library_path(folder, name):
     """The newest of a library's files."""
     found = sorted(glob.glob(os.path.join(folder, f"{name}*.so*")))
     if not found:
-        sys.exit(f"quantizer.py: {folder} lacks {name}")
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {folder} lacks {name}")
     return found[-1]
 
 

@@ -1,10 +1,11 @@
 // ops_bench: every op of the host tables by format, shape and KV type, beside the machine's own speeds measured in the
 // same run. Medians; weights and KV come from memory, not from a cache. `ops_bench --help` has the options.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "backend/cpu/tables.h"
 #include "backend/roof/roof.h"

@@ -45,11 +45,10 @@ class Tokens {
     const std::vector<float> values = random_floats(floats, static_cast<std::uint32_t>(slot));
     std::copy(values.begin(), values.end(), work.slot(slot));
   }
-  /// Random rows of a matrix of `rows`.
+  /// Random rows of a matrix of `rows`, others each time.
   void draw_tokens(int rows) {
-    std::mt19937 random(1);
     for (std::int32_t& token : tokens_) {
-      token = static_cast<std::int32_t>(random() % static_cast<std::uint32_t>(rows));
+      token = static_cast<std::int32_t>(random_() % static_cast<std::uint32_t>(rows));
     }
   }
 
@@ -63,6 +62,7 @@ class Tokens {
 
  private:
   int n_;
+  std::mt19937 random_{1};
   std::vector<std::int32_t> tokens_, positions_;
   std::int32_t starts_[2], lens_[1];
   KvGroup group_;
@@ -99,7 +99,8 @@ Status embed(const OpTable& table, const Format& format, const Settings& s, Mach
   const EmbedOp op = {.table = 0};
   Row out = row_of("embed", table, tokens, op, fmt::format("{:<7} [{}]", format.name, s.cols),
                    {{"format", format.name}, {"cols", s.cols}});
-  out.timing = machine.time(tokens.work, [&](const Work& work) { table.embed(op, work); });
+  out.timing = machine.time(
+      tokens.work, [&](const Work& work) { table.embed(op, work); }, [&] { tokens.draw_tokens(rows); });
   report.add(out);
   return {};
 }

@@ -86,8 +86,8 @@ struct Matmul {
   const std::byte* packed = nullptr;     // the same in the table's layout; nullptr: only as the file has it
   const float* x = nullptr;              // row i of the product reads x + (x_rows ? x_rows[i] : i) * x_step()
   const std::int32_t* x_rows = nullptr;  // nullptr: 0, 1, 2, ...
-  bool x_is_ready = false;               // Work::shared holds x already: the product before this one had the same rows
-                                         // of x, and weights of the same type, cols and layout
+  bool x_is_ready = false;               // Work::shared holds x already: the product before this one had the same m
+                                         // rows of x, and weights of the same type, cols and layout
   int m = 0;                             // rows of the product
   float* y = nullptr;                    // row i is at y + i * y_step()
   const float* bias = nullptr;           // [w->rows] or nullptr

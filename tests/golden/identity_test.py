@@ -55,6 +55,7 @@ class Identity(unittest.TestCase):
         self.assertEqual(len(whole), N_TOKENS * vocab * 4)
         for n_threads in THREADS[1:]:
             self.assertTrue(whole == self.logits(model, ids, "--threads", n_threads, *common), f"{n_threads} threads")
+        self.assertTrue(whole == self.logits(model, ids, "--repack", "off", *common), "--repack off")
         for cut in CUTS:
             self.assertTrue(whole == self.logits(model, ids, "--threads", 2, "--chunk", cut, *common), f"chunks of {cut}")
 

@@ -129,9 +129,9 @@ void unpack_blocks(DType type, const std::byte* panel, int panel_rows, int lane,
 
 /// A panel is [cols][panel_rows].
 void unpack_floats(DType type, const std::byte* panel, int panel_rows, int lane, std::int64_t cols, float* out) {
-  const std::int64_t size = bytes_of(format_of(type), 1);
+  const Format& format = format_of(type);
   for (std::int64_t k = 0; k < cols; ++k) {
-    format_of(type).decode(panel + (k * panel_rows + lane) * size, out + k, 1);
+    format.decode(panel + (k * panel_rows + lane) * format.block_bytes, out + k, 1);
   }
 }
 

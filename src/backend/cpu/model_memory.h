@@ -31,10 +31,11 @@ struct ModelMemory {
 Status make_model_memory(ModelMemory& model, const Plan& plan, const WeightSource& source, const KvShape& kv,
                          KvType kv_type, const OpTable& table, int n_threads);
 
-/// Brings the matrices that only products read into the table's layout, on all threads of the team, and gives the
-/// memory of the originals back, one by one.
+/// Brings the matrices that products read into the table's layout, on all threads of the team, and gives the memory of
+/// the originals back, slice by slice: as many rows as make slice_bytes of that layout, but a group a thread at least.
+inline constexpr std::int64_t kSliceBytes = std::int64_t{16} << 20;
 Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, Activations activations,
-                    ThreadTeam& team);
+                    ThreadTeam& team, std::int64_t slice_bytes = kSliceBytes);
 
 /// What make_model_memory and, with options.repack, pack_weights will make `model` hold.
 Result<MemoryNeeds> needs_of(const Plan& plan, const WeightSource& source, const KvShape& kv,

@@ -1,5 +1,5 @@
-// Which matrices can be packed, and their way into one buffer. What is packed is not read in its file's form again, so
-// that the model is in memory once.
+// Which matrices can be packed, and their way into one buffer. What is packed is not read in its file's form again and
+// given back, unless another matrix lies there too, so that the model is in memory once.
 #include <algorithm>
 #include <numeric>
 #include <variant>
@@ -76,14 +76,14 @@ bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use, Ac
          (activations == Activations::q8 || !table.has_q8(w.type));
 }
 
-/// The buffer takes its pages as they are written: each matrix must still fit when its turn comes.
-Status check_memory(const MatrixView& w, std::size_t size) {
+/// The buffer takes its pages as they are written: what comes next must still fit.
+Status check_memory(const MatrixView& w, std::int64_t size) {
   const std::int64_t free_bytes = host_memory().free_bytes;
-  if (free_bytes > 0 && size > static_cast<std::size_t>(free_bytes)) {
+  if (free_bytes > 0 && size > free_bytes) {
     return errorf(
         ErrorCode::out_of_memory,
-        "{}: {} bytes are needed for the weight in the kernels' layout, {} are free; --repack off does without", w.name,
-        size, free_bytes);
+        "{}: {} bytes are needed for rows of the weight in the kernels' layout, {} are free; --repack off does without",
+        w.name, size, free_bytes);
   }
   return {};
 }
@@ -91,13 +91,14 @@ Status check_memory(const MatrixView& w, std::size_t size) {
 /// Packs w to `packed`, a slice of rows after the other: done(begin, end) is called when they are not needed again. So
 /// little more than a slice is in memory twice.
 template <class Done>
-void pack_in_slices(const MatrixView& w, const OpTable& table, ThreadTeam& team, std::byte* packed, const Done& done) {
-  constexpr std::int64_t kSliceBytes = std::int64_t{16} << 20;
+Status pack_in_slices(const MatrixView& w, const OpTable& table, ThreadTeam& team, std::int64_t slice_bytes,
+                      std::byte* packed, const Done& done) {
+  const std::int64_t group_bytes = row_bytes_packed(table, w) * table.packed_rows;
   const int n_groups = packed_groups(table, w);
-  const auto at_once =
-      static_cast<int>(std::max<std::int64_t>(team.size(), kSliceBytes / (w.row_bytes * table.packed_rows)));
+  const auto at_once = static_cast<int>(std::max<std::int64_t>(team.size(), slice_bytes / group_bytes));
   for (int first = 0; first < n_groups; first += at_once) {
     const int n = std::min(at_once, n_groups - first);
+    LL_TRY(check_memory(w, n * group_bytes));
     team.run([&](int thread) {
       const Range mine = part_of(n, thread, team.size());
       table.pack(w, {first + mine.begin, first + mine.end}, packed);
@@ -105,12 +106,13 @@ void pack_in_slices(const MatrixView& w, const OpTable& table, ThreadTeam& team,
     done(std::int64_t{first} * table.packed_rows,
          std::min<std::int64_t>(w.rows, std::int64_t{first + n} * table.packed_rows));
   }
+  return {};
 }
 
 }  // namespace
 
 Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTable& table, Activations activations,
-                    ThreadTeam& team) {
+                    ThreadTeam& team, std::int64_t slice_bytes) {
   const Uses uses(model.plan);
   const std::vector<MatrixView>& matrices = model.weights.matrices;
   std::vector<std::size_t> sizes;
@@ -132,13 +134,12 @@ Status pack_weights(ModelMemory& model, const WeightSource& source, const OpTabl
     if (sizes[id] == 0) {
       continue;
     }
-    LL_TRY(check_memory(w, sizes[id]));
     const bool dropped = is_alone(matrices, id);
-    pack_in_slices(w, table, team, at, [&](std::int64_t begin, std::int64_t end) {
+    LL_TRY(pack_in_slices(w, table, team, slice_bytes, at, [&](std::int64_t begin, std::int64_t end) {
       if (dropped) {
         source.drop(static_cast<WeightId>(id), begin, end);
       }
-    });
+    }));
     model.weights.packed[id] = {at, table.packed_row_bytes(w.type, w.cols)};
     at += sizes[id];
     model.held_bytes += static_cast<std::int64_t>(sizes[id]) - (dropped ? w.rows * w.row_bytes : 0);

@@ -15,7 +15,7 @@ struct Runner {
 
   void operator()(const EmbedOp& op) const { table.embed(op, work); }
   void operator()(const NormOp& op) const { table.norm(op, work); }
-  /// q, k and v read one x, gate and up another.
+  /// Whether the step before left op's x in 8-bit form: q, k and v read one x, gate and up another.
   bool has_left_rows8(const LinearOp& op) const {
     const auto* last = before == nullptr ? nullptr : std::get_if<LinearOp>(&before->op);
     return last != nullptr && last->in == op.in && last->out != op.in && share_rows8(work, last->weight, op.weight);

@@ -231,7 +231,7 @@ Status CudaBackend::show(const Step& step, int index, const BatchShape& shape, S
   return {};
 }
 
-/// Tokens that are not the highest logits. Changes the logits.
+/// Draws what is not greedy; penalties change the logits.
 Status CudaBackend::draw(std::span<const SampleSpec> samples) {
   const DeviceMemory& host = model_->host_draws;
   for (std::size_t next = 0; next < samples.size();) {

@@ -239,7 +239,7 @@ struct TokenCount {
   std::int32_t count;
 };
 
-/// One draw: SampleSpec (sampling/params.h) with what the host works out. 64 bytes.
+/// One draw: SampleSpec (sampling/params.h) with what the host works out.
 struct SampleRow {
   double uniform = 0;      // uniform_draw()
   double share = 0;        // min-p, at most 1; 0: off
@@ -254,6 +254,7 @@ struct SampleRow {
   std::int32_t first_count = 0;  // of SampleArgs::counts; no ID twice
   std::int32_t n_counts = 0;
 };
+static_assert(sizeof(SampleRow) == 64);  // the host's counts begin behind rows that the device reads
 
 /// The token that sample() of sampling/sampler.h draws for each row; kNotSampled where that is an error. Penalties
 /// change the logits where they are.

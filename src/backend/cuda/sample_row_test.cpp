@@ -253,7 +253,7 @@ TEST(CudaSampleRow, RefusesWhatIsNotANumber) {
   }
   expect_same(std::vector<float>(300, -kInf), samples, 1, "no finite logit");
   EXPECT_EQ(drawn(std::vector<float>(300, -kInf), {SampleSpec{}}, 1)[0], kNotSampled);
-  // Penalties make them: inf / 0 and inf - inf.
+  // Penalties make them: 1 / 0 and -1 * 0.
   const std::vector<std::int32_t> history = {0, 1};
   const SampleSpec zero{.params = {.repetition_penalty = 0.0F}, .history = history};
   expect_same({1, -1, 0.5F}, {zero}, 1, "penalised by 0");
