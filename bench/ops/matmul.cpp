@@ -29,7 +29,7 @@ class Copies {
     Copies copies;
     const std::int64_t row_bytes = bytes_of(format, s.cols);
     copies.view_ = {format.type, s.rows, s.cols, row_bytes, nullptr, "w"};
-    const bool has_layout = activations == Activations::q8 || !table.has_q8(format.type);
+    const bool has_layout = reads_packed(table, format.type, activations);
     const std::size_t packed = has_layout ? packed_bytes(table, copies.view_) : 0;
     const std::size_t in_file = static_cast<std::size_t>(row_bytes) * static_cast<std::size_t>(s.rows);
     copies.is_packed_ = packed > 0;

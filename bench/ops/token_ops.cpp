@@ -86,7 +86,6 @@ Status embed(const OpTable& table, const Format& format, const Settings& s, Mach
   const auto rows = static_cast<int>(std::clamp<std::int64_t>(s.memory_bytes() / row_bytes, 1, s.vocab));
   Tokens tokens(*std::max_element(s.rows_of_x.begin(), s.rows_of_x.end()));
   LL_TRY(tokens.add_slot(Slot::x, s.cols));
-  tokens.draw_tokens(rows);
   const std::vector<std::byte> row = sample_blocks(format, random_floats(static_cast<std::size_t>(s.cols), 1));
   LL_ASSIGN(const cpu::Buffer data,
             cpu::Buffer::make(static_cast<std::size_t>(rows) * static_cast<std::size_t>(row_bytes), "the embedding"));

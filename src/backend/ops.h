@@ -130,6 +130,11 @@ struct OpTable {
 inline std::int64_t row_bytes_packed(const OpTable& table, const MatrixView& w) {
   return table.packed_row_bytes == nullptr ? 0 : table.packed_row_bytes(w.type, w.cols);
 }
+/// Whether products with these activations read weights of a type in that layout, which quantised formats have for
+/// 8-bit activations alone.
+inline bool reads_packed(const OpTable& table, DType type, Activations activations) {
+  return activations == Activations::q8 || !table.has_q8(type);
+}
 /// Groups of w's rows in it, the last one filled up.
 inline int packed_groups(const OpTable& table, const MatrixView& w) {
   return static_cast<int>((w.rows + table.packed_rows - 1) / table.packed_rows);

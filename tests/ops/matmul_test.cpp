@@ -74,11 +74,6 @@ std::vector<int> lengths_of(const Format& format) {
   return out;
 }
 
-/// With float activations quantised formats are never packed.
-bool reads_packed(const Stage& stage, const OpTable& table, const Format& format) {
-  return stage.activations == Activations::q8 || !table.has_q8(format.type);
-}
-
 /// One matrix: all rows alone are near the reference, and any other number of rows or threads gives their bits.
 void check_matrix(Stage& stage, const Format& format, int rows, int cols) {
   const Matrix w = random_matrix(format, rows, cols, static_cast<std::uint32_t>(rows * 1000 + cols));
@@ -108,7 +103,8 @@ void check_matrix(Stage& stage, const Format& format, int rows, int cols) {
         const auto y = product(stage, table, some, n_threads);
         ASSERT_TRUE(std::equal(y.begin(), y.end(), alone.begin(), same_bits))
             << m << " rows of x, " << n_threads << " threads";
-        if (const Packed packed(table, w.view); packed.data() != nullptr && reads_packed(stage, table, format)) {
+        if (const Packed packed(table, w.view);
+            packed.data() != nullptr && reads_packed(table, format.type, stage.activations)) {
           some.packed = packed.data();
           const auto of_packed = product(stage, table, some, n_threads);
           ASSERT_TRUE(std::equal(of_packed.begin(), of_packed.end(), alone.begin(), same_bits))

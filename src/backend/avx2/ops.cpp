@@ -39,7 +39,7 @@ OpTable ops(const OpTable& base) {
     (has_float_panels(w.type) ? pack_floats : pack)(w, panels, kPanelRows, packed);
   };
   table.unpack_row = [](const MatrixView& w, const std::byte* packed, std::int64_t row, float* out) {
-    llorch::avx2::unpack_row(w, packed, kPanelRows, row, out);
+    unpack_row(w, packed, kPanelRows, row, out);
   };
   table.attend = attend;
   table.norm = norm;

@@ -1,7 +1,6 @@
 // Rows of packed weights as floats: for ops that read single rows, as an embedding that is the output matrix too.
 #include <bit>
 #include <cstring>
-#include <iterator>
 
 #include "backend/avx2/float_panels.h"
 #include "backend/avx2/packed.h"

@@ -70,10 +70,9 @@ bool is_alone(const std::vector<MatrixView>& matrices, std::size_t id) {
   return true;
 }
 
-/// The layouts of quantised formats are for 8-bit activations.
 bool can_be_packed(const OpTable& table, const MatrixView& w, const Use& use, Activations activations) {
   return w.data != nullptr && use.in_products && use.row_grain % table.packed_rows == 0 &&
-         (activations == Activations::q8 || !table.has_q8(w.type));
+         reads_packed(table, w.type, activations);
 }
 
 /// The buffer takes its pages as they are written: what comes next must still fit.
