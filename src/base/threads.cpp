@@ -1,11 +1,15 @@
-// The team hands a job over by an epoch counter: workers spin on it, then sleep on `wake_`. The barrier is an arrival
+// A worker is called by its own counter: it spins on it, then sleeps. The barrier is an arrival
 // count and a phase; its fetch_adds order everything before it with everything after it, on all threads.
 #include "base/threads.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -13,6 +17,7 @@
 #include <utility>
 
 #include "base/cgroup.h"
+#include "base/descriptor.h"
 
 namespace llorch {
 namespace {
@@ -68,17 +73,32 @@ int physical_cores() {
   return within_cpu_quota(std::max(1, static_cast<int>(cores.size())));
 }
 
+std::chrono::nanoseconds run_delay() {
+  // "ns on a core, ns waiting for one, slices": the file stays with the thread that opened it
+  thread_local const Descriptor file(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
+  char text[96];
+  const ssize_t n = file.get() < 0 ? 0 : ::pread(file.get(), text, sizeof text, 0);
+  std::int64_t delay = 0;
+  if (const char* const gap =
+          n <= 0 ? nullptr : static_cast<const char*>(std::memchr(text, ' ', static_cast<std::size_t>(n)))) {
+    std::from_chars(gap + 1, text + n, delay);
+  }
+  return std::chrono::nanoseconds(delay);
+}
+
 Range part_of(int total, int index, int count, int grain) {
   const std::int64_t units = (static_cast<std::int64_t>(total) + grain - 1) / grain;
   const auto cut = [&](int i) { return static_cast<int>(std::min<std::int64_t>(total, units * i / count * grain)); };
   return {cut(index), cut(index + 1)};
 }
 
-ThreadTeam::ThreadTeam(int n_threads) : n_threads_(std::max(1, n_threads)) {
-  threads_.reserve(static_cast<std::size_t>(n_threads_ - 1));
+ThreadTeam::ThreadTeam(int n_threads) {
+  workers_.reserve(static_cast<std::size_t>(std::max(1, n_threads)) - 1);
   try {
-    for (int t = 1; t < n_threads_; ++t) {
-      threads_.emplace_back([this, t] { worker(t); });
+    for (int t = 1; t < n_threads; ++t) {
+      workers_.push_back(std::make_unique<Worker>());
+      Worker& worker = *workers_.back();
+      worker.thread = std::thread([this, &worker, t] { work(worker, t); });
     }
   } catch (...) {  // the system has no more threads: those that wait already must not outlive the team
     stop();
@@ -91,69 +111,58 @@ ThreadTeam::~ThreadTeam() {
 }
 
 void ThreadTeam::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-    epoch_.fetch_add(1);
-  }
-  wake_.notify_all();
-  for (auto& thread : threads_) {
-    thread.join();
+  stop_.store(true, std::memory_order_relaxed);
+  for (const auto& worker : workers_) {
+    worker->calls.fetch_add(1, std::memory_order_release);
+    worker->calls.notify_one();
+    if (worker->thread.joinable()) {  // not the one that could not be started
+      worker->thread.join();
+    }
   }
 }
 
-void ThreadTeam::run(const std::function<void(int)>& fn) {
+void ThreadTeam::run(int n_threads, const std::function<void(int)>& fn) {
   next_.store(0, std::memory_order_relaxed);
-  if (n_threads_ == 1) {
-    fn(0);
-    return;
+  n_running_ = n_threads;
+  job_ = &fn;
+  unfinished_.store(static_cast<std::uint32_t>(n_threads) - 1, std::memory_order_relaxed);
+  for (int t = 1; t < n_threads; ++t) {
+    Worker& worker = *workers_[static_cast<std::size_t>(t) - 1];
+    worker.calls.fetch_add(1, std::memory_order_release);
+    worker.calls.notify_one();
   }
-  {
-    const std::lock_guard lock(mutex_);
-    job_ = &fn;
-    running_.store(n_threads_ - 1);
-    epoch_.fetch_add(1, std::memory_order_release);
-  }
-  wake_.notify_all();
   fn(0);
-  for (int spin = 0; spin < kSpins && running_.load(std::memory_order_acquire) != 0; ++spin) {
+  for (int spin = 0; spin < kSpins && unfinished_.load(std::memory_order_acquire) != 0; ++spin) {
     pause_cpu();
   }
-  if (running_.load(std::memory_order_acquire) != 0) {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+  while (const std::uint32_t left = unfinished_.load(std::memory_order_acquire)) {
+    unfinished_.wait(left, std::memory_order_acquire);
   }
 }
 
-void ThreadTeam::worker(int thread) {
-  std::uint64_t seen = 0;
-  for (;;) {
-    for (int spin = 0; spin < kSpins && epoch_.load(std::memory_order_acquire) == seen; ++spin) {
+void ThreadTeam::work(Worker& self, int thread) {
+  for (std::uint32_t seen = 0;; ++seen) {
+    for (int spin = 0; spin < kSpins && self.calls.load(std::memory_order_acquire) == seen; ++spin) {
       pause_cpu();
     }
-    if (epoch_.load(std::memory_order_acquire) == seen) {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this, seen] { return epoch_.load(std::memory_order_acquire) != seen; });
-    }
-    seen = epoch_.load(std::memory_order_acquire);
-    if (stop_) {
+    self.calls.wait(seen, std::memory_order_acquire);
+    if (stop_.load(std::memory_order_relaxed)) {
       return;
     }
     (*job_)(thread);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      const std::lock_guard lock(mutex_);  // so that the caller is not between its check and its wait
-      done_.notify_one();
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      unfinished_.notify_one();
     }
   }
 }
 
 void ThreadTeam::barrier() {
-  if (n_threads_ == 1) {
+  if (n_running_ == 1) {
     next_.store(0, std::memory_order_relaxed);
     return;
   }
   const std::uint64_t phase = phase_.load(std::memory_order_acquire);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_threads_ - 1) {
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == n_running_ - 1) {
     arrived_.store(0, std::memory_order_relaxed);
     next_.store(0, std::memory_order_relaxed);
     phase_.fetch_add(1, std::memory_order_release);

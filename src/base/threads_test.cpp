@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
+
 #include <array>
 #include <atomic>
+#include <filesystem>
 #include <numeric>
+#include <thread>
+#include <vector>
 
 namespace llorch {
 namespace {
@@ -79,6 +84,21 @@ TEST(ThreadTeam, SleepsAndWakesAgain) {
   EXPECT_EQ(runs, 9);
 }
 
+TEST(ThreadTeam, ARunOfFewerThreadsLeavesTheOthersAsleep) {
+  ThreadTeam team(4);
+  for (int i = 0; i < 100; ++i) {
+    const int n = 1 + i % 4;
+    std::array<int, 4> runs{};  // plain ints: run() and barrier() order them
+    std::atomic<int> seen{0};
+    team.run(n, [&](int thread) {
+      ++runs[static_cast<std::size_t>(thread)];
+      team.barrier();
+      seen += std::accumulate(runs.begin(), runs.end(), 0);
+    });
+    EXPECT_EQ(seen, n * n);
+  }
+}
+
 TEST(ThreadTeam, ManyTeamsComeAndGo) {
   for (int i = 0; i < 50; ++i) {
     ThreadTeam unused(3);
@@ -105,6 +125,73 @@ TEST(ThreadTeam, TurnsAreTakenOnceAndBeginAnewAfterABarrier) {
       }
     }
   }
+}
+
+TEST(Turns, ShareAllOnceInMultiplesOfTheGrain) {
+  for (const int n_threads : {1, 2, 5}) {
+    ThreadTeam team(n_threads);
+    for (const int total : {0, 1, 2, 31, 400}) {
+      for (const int grain : {1, 2, 8}) {
+        std::vector<std::atomic<int>> shared(static_cast<std::size_t>(total));
+        std::atomic<int> uneven{0};
+        team.run([&](int /*thread*/) {
+          Turns turns(team, n_threads);
+          for (int round = 0; round < 3; ++round) {
+            turns.share(total, grain, [&](Range part) {
+              uneven += part.begin % grain != 0 || (part.end % grain != 0 && part.end != total);
+              for (int i = part.begin; i < part.end; ++i) {
+                ++shared[static_cast<std::size_t>(i)];
+              }
+            });
+          }
+        });
+        EXPECT_EQ(uneven, 0);
+        for (const std::atomic<int>& times : shared) {
+          ASSERT_EQ(times, 3) << total << " items for " << n_threads;
+        }
+      }
+    }
+  }
+}
+
+TEST(Turns, AThreadThatIsKeptAwayLeavesItsShareToTheOthers) {
+  ThreadTeam team(2);
+  std::array<int, 2> items{};
+  std::atomic<bool> may_go_on{false};
+  team.run([&](int thread) {
+    Turns turns(team, 2);
+    turns.share(100, 1, [&](Range part) {
+      items[static_cast<std::size_t>(thread)] += part.end - part.begin;
+      while (thread == 1 && !may_go_on) {  // in its first run of items
+      }
+    });
+    may_go_on = true;  // the other thread has done all else
+  });
+  EXPECT_EQ(items[0] + items[1], 100);
+  EXPECT_LE(items[1], 25);
+}
+
+TEST(RunDelay, GrowsWhileAnotherThreadHasTheCore) {
+  if (!std::filesystem::exists("/proc/thread-self/schedstat")) {
+    GTEST_SKIP() << "this system does not tell how long a thread waited";
+  }
+  std::atomic<bool> has_waited{false};
+  std::thread here([&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    const auto before = run_delay();
+    std::thread rival([&] {  // inherits the core
+      while (!has_waited) {
+      }
+    });
+    while (run_delay() - before < std::chrono::milliseconds(5)) {
+    }
+    has_waited = true;
+    rival.join();
+  });
+  here.join();
 }
 
 }  // namespace

@@ -228,6 +228,19 @@ inline const std::byte* panel_of(const Matmul& mm, const Work& work, const Rows8
   return work.scratch.data();
 }
 
+/// One row of x against `panels`, read from several places side by side.
+template <class Form>
+inline void one_row(const Matmul& mm, const Work& work, const Rows8& x, Range panels) {
+  const int step = (panels.end - panels.begin) / kStreams;
+  int p = panels.begin;
+  for (; p < panels.begin + step; ++p) {
+    rows_tile<Form, 1, kStreams>(mm, panel_of<Form>(mm, work, x, p), x, 0, p, step, kAhead);
+  }
+  for (p += (kStreams - 1) * step; p < panels.end; ++p) {
+    rows_tile<Form, 1, 1>(mm, panel_of<Form>(mm, work, x, p), x, 0, p, 0, kAhead);
+  }
+}
+
 template <class Form>
 inline void run(const Matmul& mm, const Work& work) {
   const Rows8 x = rows8_in<Form>(mm, work);
@@ -235,20 +248,19 @@ inline void run(const Matmul& mm, const Work& work) {
     quantise_rows<Form>(mm, work, x);
     work.team->barrier();
   }
-  const Range panels = part_of(static_cast<int>((mm.w->rows + kLanes - 1) / kLanes), work.thread, work.n_threads);
-  int p = panels.begin;
+  const auto n_panels = static_cast<int>((mm.w->rows + kLanes - 1) / kLanes);
   if (mm.packed != nullptr && mm.m == 1) {
-    const int step = (panels.end - panels.begin) / kStreams;
-    for (; p < panels.begin + step; ++p) {
-      rows_tile<Form, 1, kStreams>(mm, panel_of<Form>(mm, work, x, p), x, 0, p, step, kAhead);
-    }
-    p += (kStreams - 1) * step;
+    one_row<Form>(mm, work, x, part_of(n_panels, work.thread, work.n_threads));
+    return;
   }
+  Turns turns(*work.team, work.n_threads);
   for (int i0 = 0; i0 < mm.m; i0 += kTokenBlock) {
     const Range tokens{i0, i0 + kTokenBlock < mm.m ? i0 + kTokenBlock : mm.m};
-    for (int q = p; q < panels.end; ++q) {
-      panel_rows<Form>(mm, panel_of<Form>(mm, work, x, q), x, tokens, q);
-    }
+    turns.share(n_panels, 1, [&](Range panels) {
+      for (int p = panels.begin; p < panels.end; ++p) {
+        panel_rows<Form>(mm, panel_of<Form>(mm, work, x, p), x, tokens, p);
+      }
+    });
   }
 }
 

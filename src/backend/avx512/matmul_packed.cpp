@@ -168,11 +168,10 @@ inline void run(const Matmul& mm, const Work& work) {
     work.team->barrier();
   }
   const auto n_panels = static_cast<int>((mm.w->rows + kPanelRows - 1) / kPanelRows);
-  const Range panels = part_of(n_panels, work.thread, work.n_threads, is_few ? 1 : kTilePanels);
   if (is_few) {
-    few<Form>(mm, x, panels);
+    few<Form>(mm, x, part_of(n_panels, work.thread, work.n_threads));
   } else {
-    many<Form>(mm, work, x, panels);
+    many<Form>(mm, work, x, n_panels);
   }
 }
 

@@ -14,6 +14,13 @@
 #include "sampling/sampler.h"
 
 namespace llorch::cpu {
+namespace {
+
+/// Tokens of a run from which an op is longer than a time slice of the scheduler, so that turns share out what a busy
+/// neighbour leaves.
+constexpr int kLongRun = 64;
+
+}  // namespace
 
 /// One run, as all threads see it.
 struct HostBackend::Call {
@@ -22,14 +29,17 @@ struct HostBackend::Call {
   Outputs outputs;
   StepObserver* observer;
   float* logits;
-  std::atomic<bool>* out_of_memory;
+  int n_threads;
+  std::atomic<bool> out_of_memory{false};
+  std::atomic<std::int64_t> waited_ns{0};  // for cores, of all threads
 };
 
 HostBackend::HostBackend(OpTable table, std::string name, const BackendOptions& options)
     : table_(table),
       name_(std::move(name)),
       options_(options),
-      team_(options.n_threads > 0 ? options.n_threads : physical_cores()) {}
+      team_(options.n_threads > 0 ? options.n_threads : physical_cores()),
+      budget_(team_.size()) {}
 
 HostBackend::~HostBackend() = default;
 
@@ -71,22 +81,27 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
     return errorf(ErrorCode::invalid_argument, "{}: run before load", name_);
   }
   LL_TRY(check_batch(model_->limits, batch, samples, outputs));
-  std::atomic<bool> out_of_memory{false};
-  const Call call{.batch = &batch,
-                  .samples = samples,
-                  .outputs = outputs,
-                  .observer = observer,
-                  .logits = outputs.logits.empty() ? model_->logits : outputs.logits.data(),
-                  .out_of_memory = &out_of_memory};
-  team_.run([this, &call](int thread) { walk(call, thread); });
-  if (out_of_memory) {
+  const bool is_long = batch.n_tokens() >= kLongRun;
+  Call call{.batch = &batch,
+            .samples = samples,
+            .outputs = outputs,
+            .observer = observer,
+            .logits = outputs.logits.empty() ? model_->logits : outputs.logits.data(),
+            .n_threads = is_long ? team_.size() : budget_.threads()};
+  const auto begin = ThreadBudget::Clock::now();
+  team_.run(call.n_threads, [this, &call](int thread) { walk(call, thread); });
+  if (!is_long) {
+    budget_.ran(begin, ThreadBudget::Clock::now(), std::chrono::nanoseconds(call.waited_ns));
+  }
+  if (call.out_of_memory) {
     return errorf(ErrorCode::out_of_memory, "{}: no memory is left to sample from {} logits", name_,
                   model_->limits.n_logits);
   }
   return {};
 }
 
-void HostBackend::walk(const Call& call, int thread) {
+void HostBackend::walk(Call& call, int thread) {
+  const std::chrono::nanoseconds waited_before = run_delay();
   Work work{.plan = &model_->plan,
             .weights = &model_->weights,
             .batch = call.batch,
@@ -96,7 +111,7 @@ void HostBackend::walk(const Call& call, int thread) {
             .activations = options_.activations,
             .team = &team_,
             .thread = thread,
-            .n_threads = team_.size(),
+            .n_threads = call.n_threads,
             .scratch = model_->scratch[static_cast<std::size_t>(thread)],
             .shared = model_->shared};
   std::copy(std::begin(model_->slots), std::end(model_->slots), work.slots);
@@ -117,6 +132,7 @@ void HostBackend::walk(const Call& call, int thread) {
   if (!call.outputs.sampled.empty()) {
     sample_rows(call, work);
   }
+  call.waited_ns += (run_delay() - waited_before).count();
 }
 
 /// Track 0 has the whole step with its cost; track 1 + t thread t's share of it, so that waiting shows as a gap.
@@ -157,7 +173,7 @@ void HostBackend::observe(const Work& work, int step_index, StepObserver& observ
   }
 }
 
-void HostBackend::sample_rows(const Call& call, const Work& work) {
+void HostBackend::sample_rows(Call& call, const Work& work) {
   const auto width = static_cast<std::size_t>(model_->limits.n_logits);
   const Range rows = part_of(call.batch->n_outputs(), work.thread, work.n_threads);
   try {
@@ -166,7 +182,7 @@ void HostBackend::sample_rows(const Call& call, const Work& work) {
       call.outputs.sampled[o] = token.ok() ? *token : kNotSampled;
     }
   } catch (const std::bad_alloc&) {
-    *call.out_of_memory = true;
+    call.out_of_memory = true;
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "backend/ops.h"
+#include "base/thread_budget.h"
 #include "base/threads.h"
 
 namespace llorch::cpu {
@@ -33,15 +34,16 @@ class HostBackend : public Backend {
 
  private:
   struct Call;
-  void walk(const Call& call, int thread);
+  void walk(Call& call, int thread);
   void step_recorded(std::size_t index, const Work& work);
   void observe(const Work& work, int step_index, StepObserver& observer);
-  void sample_rows(const Call& call, const Work& work);
+  void sample_rows(Call& call, const Work& work);
 
   OpTable table_;
   std::string name_;
   BackendOptions options_;
   ThreadTeam team_;
+  ThreadBudget budget_;                 // of runs that do little between two barriers
   std::unique_ptr<ModelMemory> model_;  // nullptr: nothing is loaded
 };
 

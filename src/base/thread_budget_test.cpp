@@ -1,0 +1,90 @@
+#include "base/thread_budget.h"
+
+#include <gtest/gtest.h>
+
+namespace llorch {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Jobs of 10 ms, one after the other, on `cores` cores of which other programs want `busy` for half of the time each.
+class Day {
+ public:
+  explicit Day(int cores) : cores_(cores), budget(cores) {}
+
+  /// Runs jobs for `time`; the thread time of the team, in whole cores' milliseconds.
+  int pass(milliseconds time, int busy) {
+    int thread_ms = 0;
+    for (const auto end = now_ + time; now_ < end;) {
+      const int on_busy_cores = std::max(0, budget.threads() - (cores_ - busy));
+      thread_ms += 10 * budget.threads();
+      const auto begin = now_;
+      now_ += milliseconds(10);
+      budget.ran(begin, now_, milliseconds(5) * on_busy_cores);
+    }
+    return thread_ms;
+  }
+
+ private:
+  int cores_;
+  ThreadBudget::Clock::time_point now_{};
+
+ public:
+  ThreadBudget budget;
+};
+
+TEST(ThreadBudget, HasAllThreadsWhileNobodyWaits) {
+  Day day(4);
+  day.pass(milliseconds(500), 0);
+  EXPECT_EQ(day.budget.threads(), 4);
+}
+
+TEST(ThreadBudget, LeavesACoreThatIsTakenHalfOfTheTime) {
+  for (const int cores : {2, 4, 16}) {
+    Day day(cores);
+    day.pass(milliseconds(100), 1);
+    EXPECT_EQ(day.budget.threads(), cores - 1);
+  }
+}
+
+TEST(ThreadBudget, LeavesAsManyAsAreTaken) {
+  Day day(16);
+  day.pass(milliseconds(300), 6);
+  EXPECT_EQ(day.budget.threads(), 10);
+}
+
+TEST(ThreadBudget, KeepsOneThread) {
+  Day day(2);
+  day.pass(milliseconds(90), 2);
+  EXPECT_EQ(day.budget.threads(), 1);
+  Day alone(1);
+  alone.pass(milliseconds(500), 1);
+  EXPECT_EQ(alone.budget.threads(), 1);
+}
+
+TEST(ThreadBudget, ReturnsWhenTheNeighbourHasGone) {
+  Day day(2);
+  day.pass(milliseconds(60), 1);
+  ASSERT_EQ(day.budget.threads(), 1);
+  day.pass(milliseconds(160), 0);
+  EXPECT_EQ(day.budget.threads(), 2);
+}
+
+TEST(ThreadBudget, TriesLessAndLessOftenWhileTheNeighbourStays) {
+  Day day(2);
+  day.pass(milliseconds(10000), 1);
+  const int thread_ms = day.pass(milliseconds(10000), 1);
+  EXPECT_GE(thread_ms, 10000);
+  EXPECT_LE(thread_ms, 10300);  // 2% to 3% of the time with both
+}
+
+TEST(ThreadBudget, AShortDisturbanceCostsNothing) {
+  Day day(2);
+  day.pass(milliseconds(40), 0);
+  day.pass(milliseconds(20), 1);  // 10 ms of waiting in the window of 50, 5 in the next
+  day.pass(milliseconds(40), 0);
+  EXPECT_EQ(day.budget.threads(), 2);
+}
+
+}  // namespace
+}  // namespace llorch
