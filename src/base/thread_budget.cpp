@@ -17,22 +17,24 @@ constexpr double kWorth = 0.5;
 
 }  // namespace
 
-void ThreadBudget::ran(Clock::time_point begin, Clock::time_point end, std::chrono::nanoseconds waited) {
-  ran_ += end - begin;
-  waited_ += waited;
-  if (ran_ < kWindow) {
+bool ThreadBudget::asks() const {
+  return !has_begun_ || ran_ >= kWindow;
+}
+
+void ThreadBudget::told(Clock::time_point now, std::chrono::nanoseconds waited) {
+  const double lost = waited / ran_;  // threads that did not run, on average
+  ran_ = {};
+  if (!has_begun_) {  // waited since when?
+    has_begun_ = true;
     return;
   }
-  const double lost = waited_ / ran_;  // threads that did not run, on average
-  ran_ = {};
-  waited_ = {};
   if (threads_ > 1 && lost * threads_ > kWorth) {
     threads_ = std::max(1, threads_ - std::max(1, static_cast<int>(std::lround(lost))));
     pause_ = std::clamp(2 * pause_, kFirstPause, kLongestPause);
-    try_all_at_ = end + pause_;
+    try_all_at_ = now + pause_;
   } else if (threads_ == most_) {
     pause_ = {};
-  } else if (end >= try_all_at_) {
+  } else if (now >= try_all_at_) {
     threads_ = most_;
   }
 }

@@ -17,16 +17,22 @@ class ThreadBudget {
 
   /// For the next job, in [1, most].
   int threads() const { return threads_; }
-  /// A job of threads() threads is done; `waited` is the time, of all of them together, that they were kept from a core
-  /// (run_delay()).
-  void ran(Clock::time_point begin, Clock::time_point end, std::chrono::nanoseconds waited);
+  /// Whether told() is due after the next job. Seldom: asking costs a thread a few microseconds.
+  bool asks() const;
+  /// A job of threads() threads is done.
+  void ran(Clock::time_point begin, Clock::time_point end) { ran_ += end - begin; }
+  /// What asks() asks for, after ran(): how long all threads together were kept from a core (run_delay()) since the
+  /// last time.
+  void told(Clock::time_point now, std::chrono::nanoseconds waited);
+  /// The threads did something else, which says nothing of short jobs.
+  void interrupted() { has_begun_ = false; }
 
  private:
   int most_;
   int threads_;
-  std::chrono::duration<double> ran_{0};  // since the last decision
-  std::chrono::duration<double> waited_{0};
-  std::chrono::milliseconds pause_{0};  // until all threads are tried again
+  bool has_begun_ = false;                // told() was called, and nothing interrupted since
+  std::chrono::duration<double> ran_{0};  // since then
+  std::chrono::milliseconds pause_{0};    // until all threads are tried again
   Clock::time_point try_all_at_{};
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace llorch {
 namespace {
 
@@ -10,27 +12,31 @@ using std::chrono::milliseconds;
 /// Jobs of 10 ms, one after the other, on `cores` cores of which other programs want `busy` for half of the time each.
 class Day {
  public:
-  explicit Day(int cores) : cores_(cores), budget(cores) {}
+  explicit Day(int cores) : budget(cores), cores_(cores) {}
 
-  /// Runs jobs for `time`; the thread time of the team, in whole cores' milliseconds.
+  /// Runs jobs for `time`; the milliseconds of all threads together.
   int pass(milliseconds time, int busy) {
     int thread_ms = 0;
     for (const auto end = now_ + time; now_ < end;) {
-      const int on_busy_cores = std::max(0, budget.threads() - (cores_ - busy));
+      const bool asked = budget.asks();
+      waited_ += milliseconds(5) * std::max(0, budget.threads() - (cores_ - busy));
       thread_ms += 10 * budget.threads();
-      const auto begin = now_;
+      budget.ran(now_, now_ + milliseconds(10));
       now_ += milliseconds(10);
-      budget.ran(begin, now_, milliseconds(5) * on_busy_cores);
+      if (asked) {
+        budget.told(now_, waited_);
+        waited_ = {};
+      }
     }
     return thread_ms;
   }
 
+  ThreadBudget budget;
+
  private:
   int cores_;
   ThreadBudget::Clock::time_point now_{};
-
- public:
-  ThreadBudget budget;
+  milliseconds waited_{0};
 };
 
 TEST(ThreadBudget, HasAllThreadsWhileNobodyWaits) {
@@ -64,9 +70,9 @@ TEST(ThreadBudget, KeepsOneThread) {
 
 TEST(ThreadBudget, ReturnsWhenTheNeighbourHasGone) {
   Day day(2);
-  day.pass(milliseconds(60), 1);
+  day.pass(milliseconds(80), 1);
   ASSERT_EQ(day.budget.threads(), 1);
-  day.pass(milliseconds(160), 0);
+  day.pass(milliseconds(200), 0);
   EXPECT_EQ(day.budget.threads(), 2);
 }
 
@@ -76,6 +82,24 @@ TEST(ThreadBudget, TriesLessAndLessOftenWhileTheNeighbourStays) {
   const int thread_ms = day.pass(milliseconds(10000), 1);
   EXPECT_GE(thread_ms, 10000);
   EXPECT_LE(thread_ms, 10300);  // 2% to 3% of the time with both
+}
+
+TEST(ThreadBudget, WhatWasWaitedInOtherWorkDoesNotCount) {
+  ThreadBudget budget(4);
+  const auto job = [&](milliseconds waited) {
+    const bool asked = budget.asks();
+    budget.ran({}, ThreadBudget::Clock::time_point(milliseconds(60)));
+    if (asked) {
+      budget.told({}, waited);
+    }
+  };
+  job(milliseconds(0));
+  budget.interrupted();
+  job(milliseconds(1000));  // of the other work
+  EXPECT_EQ(budget.threads(), 4);
+  job(milliseconds(0));  // not asked
+  job(milliseconds(120));
+  EXPECT_EQ(budget.threads(), 3);
 }
 
 TEST(ThreadBudget, AShortDisturbanceCostsNothing) {

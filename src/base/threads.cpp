@@ -2,14 +2,10 @@
 // count and a phase; its fetch_adds order everything before it with everything after it, on all threads.
 #include "base/threads.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -17,7 +13,6 @@
 #include <utility>
 
 #include "base/cgroup.h"
-#include "base/descriptor.h"
 
 namespace llorch {
 namespace {
@@ -74,16 +69,11 @@ int physical_cores() {
 }
 
 std::chrono::nanoseconds run_delay() {
-  // "ns on a core, ns waiting for one, slices": the file stays with the thread that opened it
-  thread_local const Descriptor file(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
-  char text[96];
-  const ssize_t n = file.get() < 0 ? 0 : ::pread(file.get(), text, sizeof text, 0);
+  // "ns on a core, ns waiting for one, slices"
+  std::istringstream text(read_small_file("/proc/thread-self/schedstat"));
+  std::int64_t on_core = 0;
   std::int64_t delay = 0;
-  if (const char* const gap =
-          n <= 0 ? nullptr : static_cast<const char*>(std::memchr(text, ' ', static_cast<std::size_t>(n)))) {
-    std::from_chars(gap + 1, text + n, delay);
-  }
-  return std::chrono::nanoseconds(delay);
+  return std::chrono::nanoseconds(text >> on_core >> delay ? delay : 0);
 }
 
 Range part_of(int total, int index, int count, int grain) {

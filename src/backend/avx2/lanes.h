@@ -179,6 +179,10 @@ LL_INLINE Ints shift_left(Ints v, int n) {
 LL_INLINE Ints minus(Ints v, int n) {
   return _mm256_sub_epi32(v, _mm256_set1_epi32(n));
 }
+/// The same bits.
+LL_INLINE Floats as_floats(Ints v) {
+  return _mm256_castsi256_ps(v);
+}
 LL_INLINE Floats to_float(Ints v) {
   return _mm256_cvtepi32_ps(v);
 }

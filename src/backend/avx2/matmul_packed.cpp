@@ -1,7 +1,7 @@
 // matmul with 8-bit activations over packed weights (packed.h), by AVX2.
 //
-// One output is one chain: for each block of 32 k fma(weight scale * x scale, float(integer dot), sum), for Q6_K twice,
-// for its two halves, and for formats with minimums then fma(-minimum, x scale * sum of x, sum). Integers are exact, so
+// One output is one chain: for each block of 32 k fma(weight scale * integer dot, x scale, sum), for Q6_K twice, for its
+// two halves, and for formats with minimums then fma(-minimum, x scale * sum of x, sum). Integers are exact, so
 // their order is free; rows of x and panels only choose which chains run side by side. A panel stays in a near cache
 // while it meets the rows of x, so its weights are unpacked in registers for each tile of them.
 #include <cmath>
@@ -19,6 +19,7 @@
 LL_TARGET_BEGIN
 namespace llorch::avx2 {
 namespace {
+#include "backend/avx2/generic/dots.inc"
 #include "backend/avx2/generic/store.inc"
 
 constexpr int kBlock = 32;
@@ -73,8 +74,8 @@ LL_INLINE void quantise_block(const float* x, const Rows8& out, std::int64_t at)
   out.scales[at] = amax / 127.0F + sum(poison);
   out.scaled_sums[at] = out.scales[at] * (sums[0] + sums[1]);
   const float halves[2] = {Form::kScales == 2 ? sums[0] : sums[0] + sums[1], Form::kScales == 2 ? sums[1] : 0.0F};
-  out.starts[2 * at] = -Form::kOffset * static_cast<std::int32_t>(halves[0]);
-  out.starts[2 * at + 1] = -Form::kOffset * static_cast<std::int32_t>(halves[1]);
+  out.starts[2 * at] = kStart<Form> - Form::kOffset * static_cast<std::int32_t>(halves[0]);
+  out.starts[2 * at + 1] = kStart<Form> - Form::kOffset * static_cast<std::int32_t>(halves[1]);
 }
 
 /// The threads share the blocks of all rows. Units are of 2 blocks or more: what a row lacks is zeros.
@@ -141,13 +142,14 @@ LL_INLINE void block_rows(const std::byte* unit, int b, const Rows8& x, std::int
     Ints dot[T];
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
-      dot[t] = Form::kOffset == 0 ? _mm256_setzero_si256() : fill_ints(x.starts[2 * (at + t * x.n_blocks) + half]);
+      dot[t] = fill_ints(Form::kOffset == 0 ? kStart<Form> : x.starts[2 * (at + t * x.n_blocks) + half]);
     }
     dots_of<Form, T>(vectors, half * kSteps, kSteps, x.q + at * kBlock, x.n_blocks * kBlock, dot);
     const Floats scale = Form::scale(unit, b, half);
+    const Floats excess = excess_of(scale);
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
-      s[t] = fma(mul(scale, fill(x.scales[at + t * x.n_blocks])), to_float(dot[t]), s[t]);
+      s[t] = fma(scaled<Form>(dot[t], scale, excess), fill(x.scales[at + t * x.n_blocks]), s[t]);
     }
   }
   if constexpr (Form::kMin) {

@@ -189,6 +189,10 @@ LL_INLINE Ints shift_left(Ints v, int n) {
 LL_INLINE Ints minus(Ints v, int n) {
   return _mm512_sub_epi32(v, _mm512_set1_epi32(n));
 }
+/// The same bits.
+LL_INLINE Floats as_floats(Ints v) {
+  return _mm512_castsi512_ps(v);
+}
 LL_INLINE Floats to_float(Ints v) {
   return _mm512_cvtepi32_ps(v);
 }

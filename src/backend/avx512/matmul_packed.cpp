@@ -1,7 +1,7 @@
 // matmul with 8-bit activations over packed weights (packed.h), by VNNI.
 //
-// One output is one chain: for each block of 32 k fma(weight scale * x scale, float(integer dot), sum), for Q6_K twice,
-// for its two halves, and for Q4_K then fma(-minimum, x scale * sum of x, sum). Integers are exact, so their order is
+// One output is one chain: for each block of 32 k fma(weight scale * integer dot, x scale, sum), for Q6_K twice, for its
+// two halves, and for Q4_K then fma(-minimum, x scale * sum of x, sum). Integers are exact, so their order is
 // free; rows of x, panels and pieces only choose which chains run side by side. What the offset of the unsigned weights
 // adds to a dot is taken back by what the dot starts with.
 #include "backend/avx512/packed.h"
@@ -19,6 +19,7 @@
 LL_TARGET_BEGIN_VNNI
 namespace llorch::avx512 {
 namespace {
+#include "backend/avx2/generic/dots.inc"
 #include "backend/avx2/generic/store.inc"
 #include "backend/avx512/bytes.inc"
 
@@ -44,7 +45,7 @@ inline constexpr int kUnitBytes = Form::kUnit.bytes(kPanelRows);
 /// What a dot of half `half` of block `at` starts with: it takes back what the weights' offset adds.
 template <class Form>
 LL_INLINE Ints start_of(const Rows8& x, std::int64_t at, int half) {
-  return Form::kOffset == 0 ? _mm512_setzero_si512() : fill_ints(x.starts[2 * at + half]);
+  return fill_ints(Form::kOffset == 0 ? kStart<Form> : x.starts[2 * at + half]);
 }
 
 /// Fetches what block b of a unit takes, and its share of the unit's head: all at once would wait for each other.
@@ -81,16 +82,21 @@ LL_INLINE void few_block(const std::byte* unit, int b, const Rows8& x, int i0, s
       dot[t][g / 4] = _mm512_dpbusd_epi32(dot[t][g / 4], block.w[g], broadcast4(q + 4 * g));
     }
   }
+  Floats excess[Form::kScales];
+#pragma GCC unroll 2
+  for (int i = 0; i < Form::kScales; ++i) {
+    excess[i] = excess_of(block.scale[i]);
+  }
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
     const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
     const Floats x_scale = fill(x.scales[at]);
     if constexpr (Form::kScales == 2) {
-      s[t] = fma(mul(block.scale[0], x_scale), to_float(dot[t][0]), s[t]);
-      s[t] = fma(mul(block.scale[1], x_scale), to_float(dot[t][1]), s[t]);
+      s[t] = fma(scaled<Form>(dot[t][0], block.scale[0], excess[0]), x_scale, s[t]);
+      s[t] = fma(scaled<Form>(dot[t][1], block.scale[1], excess[1]), x_scale, s[t]);
     } else {
       const Ints all = _mm512_add_epi32(dot[t][0], dot[t][1]);
-      s[t] = fma(mul(block.scale[0], x_scale), to_float(all), s[t]);
+      s[t] = fma(scaled<Form>(all, block.scale[0], excess[0]), x_scale, s[t]);
     }
     if constexpr (Form::kMin) {
       s[t] = _mm512_fnmadd_ps(block.min, fill(x.scaled_sums[at]), s[t]);

@@ -30,6 +30,7 @@ struct HostBackend::Call {
   StepObserver* observer;
   float* logits;
   int n_threads;
+  bool tells_delay;
   std::atomic<bool> out_of_memory{false};
   std::atomic<std::int64_t> waited_ns{0};  // for cores, of all threads
 };
@@ -39,7 +40,8 @@ HostBackend::HostBackend(OpTable table, std::string name, const BackendOptions& 
       name_(std::move(name)),
       options_(options),
       team_(options.n_threads > 0 ? options.n_threads : physical_cores()),
-      budget_(team_.size()) {}
+      budget_(team_.size()),
+      delays_(static_cast<std::size_t>(team_.size())) {}
 
 HostBackend::~HostBackend() = default;
 
@@ -87,11 +89,18 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
             .outputs = outputs,
             .observer = observer,
             .logits = outputs.logits.empty() ? model_->logits : outputs.logits.data(),
-            .n_threads = is_long ? team_.size() : budget_.threads()};
+            .n_threads = is_long ? team_.size() : budget_.threads(),
+            .tells_delay = !is_long && budget_.asks()};
   const auto begin = ThreadBudget::Clock::now();
   team_.run(call.n_threads, [this, &call](int thread) { walk(call, thread); });
-  if (!is_long) {
-    budget_.ran(begin, ThreadBudget::Clock::now(), std::chrono::nanoseconds(call.waited_ns));
+  const auto end = ThreadBudget::Clock::now();
+  if (is_long) {
+    budget_.interrupted();
+  } else {
+    budget_.ran(begin, end);
+  }
+  if (call.tells_delay) {
+    budget_.told(end, std::chrono::nanoseconds(call.waited_ns));
   }
   if (call.out_of_memory) {
     return errorf(ErrorCode::out_of_memory, "{}: no memory is left to sample from {} logits", name_,
@@ -101,7 +110,6 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
 }
 
 void HostBackend::walk(Call& call, int thread) {
-  const std::chrono::nanoseconds waited_before = run_delay();
   Work work{.plan = &model_->plan,
             .weights = &model_->weights,
             .batch = call.batch,
@@ -132,7 +140,12 @@ void HostBackend::walk(Call& call, int thread) {
   if (!call.outputs.sampled.empty()) {
     sample_rows(call, work);
   }
-  call.waited_ns += (run_delay() - waited_before).count();
+  if (call.tells_delay) {
+    std::chrono::nanoseconds& before = delays_[static_cast<std::size_t>(thread)];
+    const std::chrono::nanoseconds now = run_delay();
+    call.waited_ns += (now - before).count();
+    before = now;
+  }
 }
 
 /// Track 0 has the whole step with its cost; track 1 + t thread t's share of it, so that waiting shows as a gap.

@@ -43,8 +43,9 @@ class HostBackend : public Backend {
   std::string name_;
   BackendOptions options_;
   ThreadTeam team_;
-  ThreadBudget budget_;                 // of runs that do little between two barriers
-  std::unique_ptr<ModelMemory> model_;  // nullptr: nothing is loaded
+  ThreadBudget budget_;                           // of runs that do little between two barriers
+  std::vector<std::chrono::nanoseconds> delays_;  // run_delay() of each thread, when it was last asked for
+  std::unique_ptr<ModelMemory> model_;            // nullptr: nothing is loaded
 };
 
 /// Computes small products, a norm and an attention whose answers are known, with every format, through `table`.

@@ -229,9 +229,9 @@ float q8_chain(const WeightBlock* w, const Q8Rows& x, int row) {
       dots[w[b].halves ? i / 16 : 0] += w[b].q[i] * q[i];
       x_sum += q[i];
     }
-    sum += (w[b].scales[0] * x.scale(row, b)) * static_cast<float>(dots[0]);
+    sum += (w[b].scales[0] * static_cast<float>(dots[0])) * x.scale(row, b);
     if (w[b].halves) {
-      sum += (w[b].scales[1] * x.scale(row, b)) * static_cast<float>(dots[1]);
+      sum += (w[b].scales[1] * static_cast<float>(dots[1])) * x.scale(row, b);
     }
     sum -= w[b].min * (x.scale(row, b) * static_cast<float>(x_sum));
   }
