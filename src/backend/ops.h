@@ -1,6 +1,6 @@
 // OpTable: a host backend as a table of op functions. ref::ops() fills it and defines every op; avx2::ops(base) copies
-// it and replaces what it does faster; blas::ops(base) adds matmul_many. cpu/ walks a plan with it: all threads call
-// every op function, each does its share, and one barrier follows each op.
+// it and replaces what it does faster; blas::ops(base) adds matmul_many. cpu/ walks a plan with it: all threads of
+// the run call every op function, each does its share or takes turns, and one barrier follows each op.
 //
 // What every table promises (ref, avx2, avx512; not blas): a token's row of every slot depends on that token's sequence
 // alone, bit for bit: never on the other rows of the batch, the number of threads, or how a prompt was chunked. So a
@@ -57,7 +57,7 @@ struct Work {
   std::span<const KvLayer> kv;  // [n_layers]
   KvType kv_type = KvType::f32;
   Activations activations = Activations::q8;
-  ThreadTeam* team = nullptr;  // for barriers inside an op; every thread must reach each of them
+  ThreadTeam* team = nullptr;  // for turns and barriers inside an op; every thread of the run must reach each of these
   int thread = 0;
   int n_threads = 1;
   std::span<std::byte> scratch;  // this thread's own, 64-byte aligned, at least kScratchBytes, OpTable::scratch_bytes

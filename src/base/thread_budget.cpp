@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace llorch {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kWindow{50};  // of jobs that a decision looks at: many time slices
+constexpr milliseconds kWindow{50};  // of runs that a decision looks at: many time slices
 constexpr milliseconds kFirstPause{100};
-constexpr milliseconds kLongestPause{3200};  // trying costs a window: 2% at most
-/// Threads that must be kept waiting, of one, so that all lose more than one thread less would cost. A job that reads
-/// memory loses less than 1 / n with it, which is why this is not 1.
+constexpr milliseconds kLongestPause{3200};  // trying takes a window, 2% of it
+/// One thread less costs 1 / n of the speed, less where memory is the limit. Where waiting costs this part of it, a
+/// thread is left out.
 constexpr double kWorth = 0.5;
 
 }  // namespace
@@ -22,20 +23,18 @@ bool ThreadBudget::asks() const {
 }
 
 void ThreadBudget::told(Clock::time_point now, std::chrono::nanoseconds waited) {
-  const double lost = waited / ran_;  // threads that did not run, on average
+  const double lost = waited / ran_;                    // threads that did not run, on average
+  const bool counts = std::exchange(has_begun_, true);  // else: waited since when?
   ran_ = {};
-  if (!has_begun_) {  // waited since when?
-    has_begun_ = true;
-    return;
-  }
-  if (threads_ > 1 && lost * threads_ > kWorth) {
+  if (counts && threads_ > 1 && lost * threads_ > kWorth) {
     threads_ = std::max(1, threads_ - std::max(1, static_cast<int>(std::lround(lost))));
     pause_ = std::clamp(2 * pause_, kFirstPause, kLongestPause);
     try_all_at_ = now + pause_;
-  } else if (threads_ == most_) {
-    pause_ = {};
-  } else if (now >= try_all_at_) {
+  } else if (threads_ < most_ && now >= try_all_at_) {
     threads_ = most_;
+    has_begun_ = false;  // those that come back have not told for long
+  } else if (threads_ == most_ && counts) {
+    pause_ = {};
   }
 }
 

@@ -1,7 +1,7 @@
-// ThreadBudget: how many threads of a team a short job should have beside other programs.
+// ThreadBudget: how many threads of a team a run should have beside other programs, when its threads meet often.
 //
 // When another program takes one of n cores for half of the time, threads that meet at barriers all wait for the one
-// that it stopped: the job gets half of n cores. With one thread less it gets n - 1. (Turns cure this only where the
+// that it stopped: the run gets half of n cores. With one thread less it gets n - 1. (Turns cure this only where the
 // work between two barriers is longer than a time slice of the scheduler.)
 #pragma once
 
@@ -15,22 +15,22 @@ class ThreadBudget {
 
   explicit ThreadBudget(int most) : most_(most), threads_(most) {}
 
-  /// For the next job, in [1, most].
+  /// For the next run, in [1, most].
   int threads() const { return threads_; }
-  /// Whether told() is due after the next job. Seldom: asking costs a thread a few microseconds.
+  /// Whether told() is due after the next run. Seldom: asking costs a thread a few microseconds.
   bool asks() const;
-  /// A job of threads() threads is done.
+  /// A run of threads() threads is done.
   void ran(Clock::time_point begin, Clock::time_point end) { ran_ += end - begin; }
-  /// What asks() asks for, after ran(): how long all threads together were kept from a core (run_delay()) since the
-  /// last time.
+  /// What asks() asks for, after ran(): how long the threads of that run were kept from a core (run_delay()), all
+  /// together, since they were last asked; between runs too, where they hardly wait.
   void told(Clock::time_point now, std::chrono::nanoseconds waited);
-  /// The threads did something else, which says nothing of short jobs.
+  /// The threads did something else, of which they must not tell.
   void interrupted() { has_begun_ = false; }
 
  private:
   int most_;
   int threads_;
-  bool has_begun_ = false;                // told() was called, and nothing interrupted since
+  bool has_begun_ = false;                // all of threads_ have told, and nothing interrupted since
   std::chrono::duration<double> ran_{0};  // since then
   std::chrono::milliseconds pause_{0};    // until all threads are tried again
   Clock::time_point try_all_at_{};

@@ -9,12 +9,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Jobs of 10 ms, one after the other, on `cores` cores of which other programs want `busy` for half of the time each.
+/// Runs of 10 ms, one after the other, on `cores` cores of which other programs want `busy` for half of the time each.
 class Day {
  public:
   explicit Day(int cores) : budget(cores), cores_(cores) {}
 
-  /// Runs jobs for `time`; the milliseconds of all threads together.
+  /// Runs for `time`; the milliseconds of all threads together.
   int pass(milliseconds time, int busy) {
     int thread_ms = 0;
     for (const auto end = now_ + time; now_ < end;) {
@@ -86,20 +86,53 @@ TEST(ThreadBudget, TriesLessAndLessOftenWhileTheNeighbourStays) {
 
 TEST(ThreadBudget, WhatWasWaitedInOtherWorkDoesNotCount) {
   ThreadBudget budget(4);
-  const auto job = [&](milliseconds waited) {
+  const auto run = [&](milliseconds waited) {
     const bool asked = budget.asks();
     budget.ran({}, ThreadBudget::Clock::time_point(milliseconds(60)));
     if (asked) {
       budget.told({}, waited);
     }
   };
-  job(milliseconds(0));
+  run(milliseconds(0));
   budget.interrupted();
-  job(milliseconds(1000));  // of the other work
+  run(milliseconds(1000));  // of the other work
   EXPECT_EQ(budget.threads(), 4);
-  job(milliseconds(0));  // not asked
-  job(milliseconds(120));
+  run(milliseconds(0));  // not asked
+  run(milliseconds(120));
   EXPECT_EQ(budget.threads(), 3);
+}
+
+TEST(ThreadBudget, ReturnsBetweenLongWork) {
+  Day day(2);
+  day.pass(milliseconds(80), 1);
+  ASSERT_EQ(day.budget.threads(), 1);
+  for (int i = 0; i < 20; ++i) {  // a prompt after every second token
+    day.budget.interrupted();
+    day.pass(milliseconds(20), 0);
+  }
+  EXPECT_EQ(day.budget.threads(), 2);
+}
+
+TEST(ThreadBudget, WhatAThreadWaitedBeforeItWasLeftOutDoesNotCount) {
+  ThreadBudget budget(2);
+  std::chrono::milliseconds now{0};
+  const auto run = [&](milliseconds waited) {
+    const bool asked = budget.asks();
+    budget.ran(ThreadBudget::Clock::time_point(now), ThreadBudget::Clock::time_point(now + milliseconds(60)));
+    now += milliseconds(60);
+    if (asked) {
+      budget.told(ThreadBudget::Clock::time_point(now), waited);
+    }
+  };
+  for (int i = 0; i < 3; ++i) {
+    run(milliseconds(60));
+  }
+  ASSERT_EQ(budget.threads(), 1);
+  while (budget.threads() == 1) {
+    run(milliseconds(0));
+  }
+  run(milliseconds(5000));  // of long runs meanwhile
+  EXPECT_EQ(budget.threads(), 2);
 }
 
 TEST(ThreadBudget, AShortDisturbanceCostsNothing) {

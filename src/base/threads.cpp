@@ -1,10 +1,13 @@
-// A worker is called by its own counter: it spins on it, then sleeps. The barrier is an arrival
-// count and a phase; its fetch_adds order everything before it with everything after it, on all threads.
+// A worker is called by its own counter: it spins on it, then sleeps. The barrier is an arrival count and a phase; its
+// fetch_adds order everything before it with everything after it, on all threads.
 #include "base/threads.h"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <fstream>
 #include <set>
@@ -13,6 +16,8 @@
 #include <utility>
 
 #include "base/cgroup.h"
+#include "base/check.h"
+#include "base/descriptor.h"
 
 namespace llorch {
 namespace {
@@ -68,12 +73,17 @@ int physical_cores() {
   return within_cpu_quota(std::max(1, static_cast<int>(cores.size())));
 }
 
-std::chrono::nanoseconds run_delay() {
-  // "ns on a core, ns waiting for one, slices"
-  std::istringstream text(read_small_file("/proc/thread-self/schedstat"));
-  std::int64_t on_core = 0;
+std::chrono::nanoseconds run_delay() noexcept {
+  const Descriptor file(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
+  char text[96];  // "ns on a core, ns waiting for one, slices"
+  const ssize_t n = file.get() < 0 ? 0 : ::read(file.get(), text, sizeof text);
+  const char* const end = text + std::max<ssize_t>(n, 0);
+  const char* const gap = std::find(static_cast<const char*>(text), end, ' ');
   std::int64_t delay = 0;
-  return std::chrono::nanoseconds(text >> on_core >> delay ? delay : 0);
+  if (gap != end) {
+    std::from_chars(gap + 1, end, delay);
+  }
+  return std::chrono::nanoseconds(delay);
 }
 
 Range part_of(int total, int index, int count, int grain) {
@@ -112,6 +122,7 @@ void ThreadTeam::stop() {
 }
 
 void ThreadTeam::run(int n_threads, const std::function<void(int)>& fn) {
+  LL_CHECK(n_threads >= 1 && n_threads <= size(), "a run of threads that the team does not have");
   next_.store(0, std::memory_order_relaxed);
   n_running_ = n_threads;
   job_ = &fn;

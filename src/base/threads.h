@@ -1,4 +1,5 @@
-// ThreadTeam: a fixed set of threads that run one function together, with a light barrier between phases.
+// ThreadTeam: a fixed set of threads that run one function together, with a light barrier between phases. Turns: how
+// they share work out that takes long.
 #pragma once
 
 #include <atomic>
@@ -17,7 +18,7 @@ int physical_cores();
 
 /// Time for which this thread was ready to run and other programs had its core, so far; 0 where the system does not
 /// tell (Linux does).
-std::chrono::nanoseconds run_delay();
+std::chrono::nanoseconds run_delay() noexcept;
 
 struct Range {
   int begin = 0;
@@ -39,7 +40,7 @@ class ThreadTeam {
   /// Calls fn(thread) on every thread of the team, thread in [0, size()), and returns when all have returned. fn must
   /// not throw.
   void run(const std::function<void(int thread)>& fn) { run(size(), fn); }
-  /// The same with the first n_threads alone; the others sleep on.
+  /// The same with the first n_threads alone, in [1, size()]; the others sleep on.
   void run(int n_threads, const std::function<void(int thread)>& fn);
   /// Inside run(): returns when every thread of the run has called it. Establishes happens-before between phases.
   void barrier();
@@ -65,30 +66,39 @@ class ThreadTeam {
   std::atomic<bool> stop_{false};
 };
 
-/// Shares items out among the threads of a team by turns: runs of items that become shorter, so that whoever is kept
-/// from its core does less and all come to the end together. Needs a barrier since the last turns of the team.
+/// Shares items out among the threads of a run by turns: stretches of items that become shorter, so that a thread that
+/// others keep from its core does less, and all come to the end together. Between the turns of two ops, or a take(),
+/// there must be a barrier or a new run.
 class Turns {
  public:
-  /// Made by each of `n_threads` threads that share.
+  /// Made by each of the `n_threads` threads that share.
   Turns(ThreadTeam& team, int n_threads) : team_(team), n_threads_(n_threads), mine_(team.take()) {}
 
-  /// Calls fn(Range) for the runs of [0, total) that are this thread's, of multiples of `grain` items. Every thread
-  /// calls it with the same numbers, and may do so again for more items.
+  /// Calls fn(Range) for those stretches of [0, total) that are this thread's. They are multiples of `least`, with
+  /// which fn works well, but for the last ones, which are even multiples of `grain`. All threads call it with the same
+  /// numbers, and may do so again for more items.
   template <class Fn>
-  void share(int total, int grain, const Fn& fn) {
+  void share(int total, int grain, int least, const Fn& fn) {
+    int last = 0;  // length of the last stretches; 0: they have not come yet
     for (int begin = 0; begin < total; ++turn_) {
-      const int even = (total - begin) / (kRunsEach * n_threads_) / grain * grain;
-      const int end = begin + (even > grain ? even : grain) < total ? begin + (even > grain ? even : grain) : total;
+      const int left = total - begin;
+      if (last == 0 && left < least * n_threads_) {
+        last = (left + n_threads_ * grain - 1) / (n_threads_ * grain) * grain;
+      }
+      const int even = left / (kStretchesEach * n_threads_) / least * least;
+      const int length = smaller(left, last > 0 ? last : even > least ? even : least);
       if (turn_ == mine_) {
-        fn(Range{begin, end});
+        fn(Range{begin, begin + length});
         mine_ = team_.take();
       }
-      begin = end;
+      begin += length;
     }
   }
 
  private:
-  static constexpr int kRunsEach = 2;  // that a thread would take of what is left
+  static constexpr int kStretchesEach = 2;  // that a thread would take of what is left
+  /// Not std::min: kernels are compiled for processors that not everybody has, and what they instantiate is shared.
+  static int smaller(int a, int b) { return a < b ? a : b; }
 
   ThreadTeam& team_;
   int n_threads_;

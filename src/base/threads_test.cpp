@@ -6,9 +6,11 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <numeric>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace llorch {
@@ -131,13 +133,13 @@ TEST(Turns, ShareAllOnceInMultiplesOfTheGrain) {
   for (const int n_threads : {1, 2, 5}) {
     ThreadTeam team(n_threads);
     for (const int total : {0, 1, 2, 31, 400}) {
-      for (const int grain : {1, 2, 8}) {
+      for (const auto& [grain, least] : {std::pair{1, 1}, {1, 4}, {2, 8}, {8, 8}}) {
         std::vector<std::atomic<int>> shared(static_cast<std::size_t>(total));
         std::atomic<int> uneven{0};
         team.run([&](int /*thread*/) {
           Turns turns(team, n_threads);
           for (int round = 0; round < 3; ++round) {
-            turns.share(total, grain, [&](Range part) {
+            turns.share(total, grain, least, [&, grain = grain](Range part) {
               uneven += part.begin % grain != 0 || (part.end % grain != 0 && part.end != total);
               for (int i = part.begin; i < part.end; ++i) {
                 ++shared[static_cast<std::size_t>(i)];
@@ -154,13 +156,29 @@ TEST(Turns, ShareAllOnceInMultiplesOfTheGrain) {
   }
 }
 
+TEST(Turns, AreWholeTilesBeforeTheLastAndEvenThere) {
+  ThreadTeam team(1);
+  const auto lengths = [&](int total, int grain, int least, int n_threads) {
+    std::vector<int> out;
+    team.run([&](int /*thread*/) {  // takes all turns of n_threads
+      Turns(team, n_threads).share(total, grain, least, [&](Range part) { out.push_back(part.end - part.begin); });
+    });
+    return out;
+  };
+  EXPECT_EQ(lengths(128, 2, 8, 16), std::vector<int>(16, 8));
+  EXPECT_EQ(lengths(128, 2, 8, 2), (std::vector<int>{32, 24, 16, 8, 8, 8, 8, 8, 8, 4, 4}));
+  EXPECT_EQ(lengths(28, 1, 4, 2), (std::vector<int>{4, 4, 4, 4, 4, 4, 2, 2}));
+  EXPECT_EQ(lengths(20, 2, 8, 4), (std::vector<int>{6, 6, 6, 2}));
+  EXPECT_EQ(lengths(3, 1, 4, 16), (std::vector<int>{1, 1, 1}));
+}
+
 TEST(Turns, AThreadThatIsKeptAwayLeavesItsShareToTheOthers) {
   ThreadTeam team(2);
   std::array<int, 2> items{};
   std::atomic<bool> may_go_on{false};
   team.run([&](int thread) {
     Turns turns(team, 2);
-    turns.share(100, 1, [&](Range part) {
+    turns.share(100, 1, 1, [&](Range part) {
       items[static_cast<std::size_t>(thread)] += part.end - part.begin;
       while (thread == 1 && !may_go_on) {  // in its first run of items
       }

@@ -55,7 +55,7 @@ void add_device_options(CLI::App& app, DeviceArgs& args) {
   app.add_option("--device", args.device,
                  "ref, cpu (the best this processor has), cpu:avx2, cpu:avx512, blas, cuda:N; see `llorch devices`")
       ->capture_default_str();
-  app.add_option("--threads", args.threads, "threads of the backend; 0: the physical cores allowed to the process")
+  app.add_option("--threads", args.threads, "most threads of the backend; 0: the physical cores allowed to the process")
       ->check(whole_in(0, 1024))
       ->capture_default_str();
   app.add_option("--context", args.context, "tokens a sequence may hold; 0: the model's, at most 8192")

@@ -106,7 +106,7 @@ void add_model(CLI::App& app, Raw& raw) {
   app.add_option(o.model.empty() ? "--model" : "--model,model", o.model,
                  "A .gguf file, a directory with config.json and *.safetensors, or builtin:haiku (the embedded model)")
       ->check(CLI::Validator(check_not_empty, "", ""));
-  app.add_option("--threads", o.threads, "CPU threads (default: the physical cores allowed to the process)")
+  app.add_option("--threads", o.threads, "most CPU threads (default: the physical cores allowed to the process)")
       ->check(CLI::Range(1, 1024));
   app.add_option("--context", o.context, "Tokens that a sequence may hold (default: the model's, at most 8192)")
       ->check(CLI::Range(2, 1 << 24));

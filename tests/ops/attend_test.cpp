@@ -174,7 +174,9 @@ TEST(Attend, IsCloseToTheReferenceAndOneChainPerHead) {
 
 TEST(Attend, EveryKvType) {
   const Shape shapes[] = {
-      {4, 2, 64, 0, 0}, {3, 1, 33, 0, 0}, {2, 1, 80, 40, 0}, {4, 4, 7, 0, 0}, {4, 1, 128, 0, 0, true}};
+      {4, 2, 64, 0, 0},        {3, 1, 33, 0, 0},  {2, 1, 80, 40, 0}, {4, 4, 7, 0, 0},
+      {4, 1, 128, 0, 0, true}, {12, 2, 64, 0, 0}, {12, 1, 64, 0, 0}};  // 6 and 12 fill the registers of AVX2 and
+                                                                       // AVX-512
   for (const KvType type : {KvType::f16, KvType::q8_0}) {
     for (const Shape& shape : shapes) {
       for (const int length : {1, 33, 65, 97}) {

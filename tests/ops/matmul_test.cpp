@@ -147,6 +147,64 @@ TEST_P(MatmulGrid, IsCloseToTheReferenceAndOneChainPerOutput) {
   }
 }
 
+/// More rows of x than a kernel takes at once: each is what it is among few.
+TEST_P(MatmulGrid, ManyRowsOfXAreTheirOwn) {
+  constexpr int kRows = 40;
+  constexpr int kCols = 256;
+  constexpr int kManyRows = 300;
+  const Matrix w = random_matrix(GetParam(), kRows, kCols, 41);
+  const auto x = random_floats(std::size_t{kManyRows} * kCols, 42);
+  Stage stage;
+  for (const OpTable& table : tables()) {
+    for (const Activations activations : {Activations::f32, Activations::q8}) {
+      stage.activations = activations;
+      const auto few = [&](int first) {
+        return product(stage, table, {.w = &w.view, .x = x.data() + std::ptrdiff_t{first} * kCols, .m = 20}, 1);
+      };
+      const auto begin = few(0);
+      const auto end = few(kManyRows - 20);
+      for (const int n_threads : {1, 2, 3}) {
+        const auto y = product(stage, table, {.w = &w.view, .x = x.data(), .m = kManyRows}, n_threads);
+        EXPECT_TRUE(std::equal(begin.begin(), begin.end(), y.begin(), same_bits)) << table.name << " " << n_threads;
+        EXPECT_TRUE(std::equal(end.rbegin(), end.rend(), y.rbegin(), same_bits)) << table.name << " " << n_threads;
+      }
+    }
+  }
+}
+
+/// With x in whole numbers up to 127, whose scale is 1, and no minimums every table rounds where the reference does:
+/// the same bits, whatever the scales of the weights are.
+TEST(Matmul, ScaleTimesDotIsRoundedOnce) {
+  constexpr int kRows = 999;
+  constexpr int kCols = 256;
+  std::mt19937 random(51);
+  std::vector<float> x(std::size_t{9} * kCols);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] = i % 32 == 0 ? 127.0F : static_cast<float>(static_cast<int>(random() % 255) - 127);
+  }
+  Stage stage;
+  stage.activations = Activations::q8;
+  for (const DType type :
+       {DType::q8_0, DType::q4_0, DType::q5_0, DType::iq4_nl, DType::mxfp4, DType::iq4_xs, DType::q6_k}) {
+    const Format& format = format_of(type);
+    Matrix w = random_matrix(format, kRows, kCols, 52);
+    std::generate(w.bytes.begin(), w.bytes.end(), [&] { return static_cast<std::byte>(random()); });
+    const auto want = product(stage, ref::ops(), {.w = &w.view, .x = x.data(), .m = 9}, 1);
+    int finite = 0;
+    for (const OpTable& table : tables()) {
+      for (const int m : {1, 9}) {
+        const auto got = product(stage, table, {.w = &w.view, .x = x.data(), .m = m}, 1);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          finite += std::isfinite(want[i]) ? 1 : 0;
+          ASSERT_TRUE(!std::isfinite(want[i]) || same_bits(got[i], want[i]))
+              << table.name << " " << format.name << " output " << i << ": " << got[i] << ", not " << want[i];
+        }
+      }
+    }
+    EXPECT_GT(finite, kRows);
+  }
+}
+
 /// Rows of the identity read weights out: what a table decodes is what the format says, to the bit.
 TEST_P(MatmulGrid, DecodesAsTheFormatDoes) {
   const Format& format = GetParam();

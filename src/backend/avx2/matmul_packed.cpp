@@ -1,7 +1,7 @@
 // matmul with 8-bit activations over packed weights (packed.h), by AVX2.
 //
-// One output is one chain: for each block of 32 k fma(weight scale * integer dot, x scale, sum), for Q6_K twice, for its
-// two halves, and for formats with minimums then fma(-minimum, x scale * sum of x, sum). Integers are exact, so
+// One output is one chain: for each block of 32 k fma(weight scale * integer dot, x scale, sum), for Q6_K twice, for
+// its two halves, and for formats with minimums then fma(-minimum, x scale * sum of x, sum). Integers are exact, so
 // their order is free; rows of x and panels only choose which chains run side by side. A panel stays in a near cache
 // while it meets the rows of x, so its weights are unpacked in registers for each tile of them.
 #include <cmath>
@@ -29,6 +29,7 @@ constexpr int kAhead = 8 << 10;   // bytes between what is used and what is fetc
 constexpr int kStreams = 2;       // places of memory that are read side by side for one row of x
 constexpr int kTileRows = 4;      // rows of x whose sums fit in the registers
 constexpr int kTokenBlock = 128;  // rows of x that meet all panels before the next ones
+constexpr int kLeastPanels = 4;   // of a thread's turn: what is fetched ahead at its end is another's
 
 #include "backend/avx2/packed_forms.inc"
 
@@ -258,7 +259,7 @@ inline void run(const Matmul& mm, const Work& work) {
   Turns turns(*work.team, work.n_threads);
   for (int i0 = 0; i0 < mm.m; i0 += kTokenBlock) {
     const Range tokens{i0, i0 + kTokenBlock < mm.m ? i0 + kTokenBlock : mm.m};
-    turns.share(n_panels, 1, [&](Range panels) {
+    turns.share(n_panels, 1, kLeastPanels, [&](Range panels) {
       for (int p = panels.begin; p < panels.end; ++p) {
         panel_rows<Form>(mm, panel_of<Form>(mm, work, x, p), x, tokens, p);
       }

@@ -141,7 +141,8 @@ struct PackMxfp4 {
   }
 };
 
-/// The scales of Q4_K and Q5_K.
+/// The scales of Q4_K and Q5_K. Inlined, so that b is known: a compiler that leaves it out costs a tenth of the
+/// packing.
 template <int R, class Block>
 LL_INLINE void put_k_scales(const Block& block, int b, const Place<R>& to) {
   to.put_half(0, block.d);

@@ -1,9 +1,9 @@
 // matmul with 8-bit activations over packed weights (packed.h), by VNNI.
 //
-// One output is one chain: for each block of 32 k fma(weight scale * integer dot, x scale, sum), for Q6_K twice, for its
-// two halves, and for Q4_K then fma(-minimum, x scale * sum of x, sum). Integers are exact, so their order is
-// free; rows of x, panels and pieces only choose which chains run side by side. What the offset of the unsigned weights
-// adds to a dot is taken back by what the dot starts with.
+// One output is one chain: for each block of 32 k fma(weight scale * integer dot, x scale, sum), for Q6_K twice, for
+// its two halves, and for formats with minimums then fma(-minimum, x scale * sum of x, sum). Integers are exact, so
+// their order is free; rows of x, panels and pieces only choose which chains run side by side. What the offset of the
+// unsigned weights adds to a dot is taken back by what the dot starts with.
 #include "backend/avx512/packed.h"
 
 #include <cmath>

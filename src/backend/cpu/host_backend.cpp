@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -16,8 +18,8 @@
 namespace llorch::cpu {
 namespace {
 
-/// Tokens of a run from which an op is longer than a time slice of the scheduler, so that turns share out what a busy
-/// neighbour leaves.
+/// Tokens of a run from which turns are trusted to share out what a busy neighbour leaves: there the products of a
+/// model of a billion weights take longer than a time slice of the scheduler. Smaller models would want more.
 constexpr int kLongRun = 64;
 
 }  // namespace
@@ -100,7 +102,7 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
     budget_.ran(begin, end);
   }
   if (call.tells_delay) {
-    budget_.told(end, std::chrono::nanoseconds(call.waited_ns));
+    budget_.told(end, std::chrono::nanoseconds(call.waited_ns.load()));
   }
   if (call.out_of_memory) {
     return errorf(ErrorCode::out_of_memory, "{}: no memory is left to sample from {} logits", name_,

@@ -2,6 +2,7 @@
 // device is in its table alone.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // The reference matmul. With float activations an output is one chain over K in order: sum += w[k] * x[k]. With 8-bit
-// activations it is one chain over blocks of 32: sum += (w_scale * x_scale) * float(integer dot), twice where halves of
+// activations it is one chain over blocks of 32: sum += (w_scale * float(integer dot)) * x_scale, twice where halves of
 // the block have scales of their own, then sum -= w_min * (x_scale * sum of x's integers).
 #include <algorithm>
 #include <array>
