@@ -180,7 +180,7 @@ TEST(Turns, AThreadThatIsKeptAwayLeavesItsShareToTheOthers) {
     Turns turns(team, 2);
     turns.share(100, 1, 1, [&](Range part) {
       items[static_cast<std::size_t>(thread)] += part.end - part.begin;
-      while (thread == 1 && !may_go_on) {  // in its first run of items
+      while (thread == 1 && !may_go_on) {  // in its first stretch
       }
     });
     may_go_on = true;  // the other thread has done all else

@@ -64,6 +64,17 @@ void put_group(const Place<R>& to, const std::uint8_t* qs, int shift) {
   }
 }
 
+/// Bit i of qh is the fifth of weight i: bit g of group g's bytes.
+template <int R>
+void put_fifth_bits(const Place<R>& to, const std::uint8_t (&qh)[4]) {
+  const std::uint32_t bits = four_bytes(qh);
+  std::uint32_t out = 0;
+  for (int i = 0; i < 32; ++i) {
+    out |= (bits >> i & 1) << (i % 4 * 8 + i / 4);
+  }
+  to.put(4, out);
+}
+
 // How each format's block goes to a unit: put() has 32 weights of it, those of the unit's block b, and their scales.
 
 struct PackQ8_0 {
@@ -77,7 +88,7 @@ struct PackQ8_0 {
   }
 };
 
-/// Q4_0 and IQ4_NL.
+/// Q4_0, IQ4_NL, and with minimums and fifth bits Q4_1, Q5_0 and Q5_1.
 template <class From>
 struct PackHalves {
   using Block = From;
@@ -85,48 +96,12 @@ struct PackHalves {
   static void put(const Block& block, int b, const Place<R>& to) {
     to.put_half(b, block.d);
     put_halves(to, block.qs);
-  }
-};
-
-struct PackQ4_1 {
-  using Block = BlockQ4_1;
-  template <int R>
-  static void put(const Block& block, int b, const Place<R>& to) {
-    to.put_half(b, block.d);
-    to.put_half(2 + b, block.m);
-    put_halves(to, block.qs);
-  }
-};
-
-/// Bit i of qh is the fifth of weight i: bit g of group g's bytes.
-template <int R>
-void put_fifth_bits(const Place<R>& to, const std::uint8_t (&qh)[4]) {
-  const std::uint32_t bits = four_bytes(qh);
-  std::uint32_t out = 0;
-  for (int i = 0; i < 32; ++i) {
-    out |= (bits >> i & 1) << (i % 4 * 8 + i / 4);
-  }
-  to.put(4, out);
-}
-
-struct PackQ5_0 {
-  using Block = BlockQ5_0;
-  template <int R>
-  static void put(const Block& block, int b, const Place<R>& to) {
-    to.put_half(b, block.d);
-    put_halves(to, block.qs);
-    put_fifth_bits(to, block.qh);
-  }
-};
-
-struct PackQ5_1 {
-  using Block = BlockQ5_1;
-  template <int R>
-  static void put(const Block& block, int b, const Place<R>& to) {
-    to.put_half(b, block.d);
-    to.put_half(2 + b, block.m);
-    put_halves(to, block.qs);
-    put_fifth_bits(to, block.qh);
+    if constexpr (requires { block.m; }) {
+      to.put_half(2 + b, block.m);
+    }
+    if constexpr (requires { block.qh; }) {
+      put_fifth_bits(to, block.qh);
+    }
   }
 };
 
@@ -203,10 +178,10 @@ struct PackQ6_K {
 };
 
 /// The rows of a panel. A block of the file is read once for all its weights.
-template <class Pack, const PackedUnit& kUnit, int kBlockLen, int R>
+template <class Pack, const PackedUnit& kUnit, int R>
 void pack_rows(const PanelRows& from, std::byte* panel) {
   using Block = typename Pack::Block;
-  constexpr int kParts = kBlockLen / 32;  // of a block of the file
+  constexpr int kParts = Block::kLen / 32;  // of a block of the file
   constexpr std::int64_t kUnitRowBytes = kUnit.blocks / kParts * sizeof(Block);
   const std::int64_t n_blocks = from.cols / 32;
   for (std::int64_t first = 0; first < n_blocks; first += kUnit.blocks, panel += kUnit.bytes(R)) {
@@ -230,17 +205,22 @@ struct Packer {
   void (*pack_8)(const PanelRows& from, std::byte* panel);  // panels of 8 rows
   void (*pack_16)(const PanelRows& from, std::byte* panel);
 };
-template <class Pack, const PackedUnit& kUnit, int kBlockLen>
+template <class Pack, const PackedUnit& kUnit>
 constexpr Packer packer(DType type) {
-  return {type, &kUnit, pack_rows<Pack, kUnit, kBlockLen, 8>, pack_rows<Pack, kUnit, kBlockLen, 16>};
+  return {type, &kUnit, pack_rows<Pack, kUnit, 8>, pack_rows<Pack, kUnit, 16>};
 }
 constexpr Packer kPackers[] = {
-    packer<PackQ8_0, kQ8_0Unit, 32>(DType::q8_0),    packer<PackHalves<BlockQ4_0>, kQ4_0Unit, 32>(DType::q4_0),
-    packer<PackQ4_1, kQ4_1Unit, 32>(DType::q4_1),    packer<PackQ5_0, kQ5_0Unit, 32>(DType::q5_0),
-    packer<PackQ5_1, kQ5_1Unit, 32>(DType::q5_1),    packer<PackHalves<BlockIQ4_NL>, kIQ4_NLUnit, 32>(DType::iq4_nl),
-    packer<PackMxfp4, kMxfp4Unit, 32>(DType::mxfp4), packer<PackQ4_K, kQ4_KUnit, 256>(DType::q4_k),
-    packer<PackQ5_K, kQ5_KUnit, 256>(DType::q5_k),   packer<PackIQ4_XS, kIQ4_XSUnit, 256>(DType::iq4_xs),
-    packer<PackQ6_K, kQ6_KUnit, 256>(DType::q6_k),
+    packer<PackQ8_0, kQ8_0Unit>(DType::q8_0),
+    packer<PackHalves<BlockQ4_0>, kQ4_0Unit>(DType::q4_0),
+    packer<PackHalves<BlockQ4_1>, kQ4_1Unit>(DType::q4_1),
+    packer<PackHalves<BlockQ5_0>, kQ5_0Unit>(DType::q5_0),
+    packer<PackHalves<BlockQ5_1>, kQ5_1Unit>(DType::q5_1),
+    packer<PackHalves<BlockIQ4_NL>, kIQ4_NLUnit>(DType::iq4_nl),
+    packer<PackMxfp4, kMxfp4Unit>(DType::mxfp4),
+    packer<PackQ4_K, kQ4_KUnit>(DType::q4_k),
+    packer<PackQ5_K, kQ5_KUnit>(DType::q5_k),
+    packer<PackIQ4_XS, kIQ4_XSUnit>(DType::iq4_xs),
+    packer<PackQ6_K, kQ6_KUnit>(DType::q6_k),
 };
 
 const Packer* packer_of(DType type) {
