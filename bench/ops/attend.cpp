@@ -16,18 +16,19 @@ class Cache {
  public:
   static Result<Cache> make(const Settings& s, KvType type) {
     Cache cache;
-    const std::int64_t n_blocks = (s.context + kKvBlock - 1) / kKvBlock;
-    const std::int64_t layer_bytes = n_blocks * s.n_kv_heads * kv_piece_bytes(type, s.head_dim);  // of k, or of v
+    const int n_blocks = (s.context + kKvBlock - 1) / kKvBlock;
+    const std::int64_t n_pieces = std::int64_t{n_blocks} * s.n_kv_heads;
+    const std::int64_t layer_bytes = n_pieces * kv_piece_bytes(type, s.head_dim);  // of k, or of v
     const std::int64_t n_layers = std::max<std::int64_t>(1, s.memory_bytes() / (2 * layer_bytes));
     LL_ASSIGN(cache.buffer_, cpu::Buffer::make(static_cast<std::size_t>(2 * layer_bytes * n_layers), "the KV cache"));
     std::byte* const first = cache.buffer_.bytes().data();
-    fill(type, s.head_dim, n_blocks * s.n_kv_heads, first, first + layer_bytes);
+    fill(type, s.head_dim, n_pieces, first, first + layer_bytes);
     for (std::int64_t layer = 0; layer < n_layers; ++layer) {
       std::byte* k = first + 2 * layer * layer_bytes;
       if (layer > 0) {
         std::copy_n(first, 2 * layer_bytes, k);
       }
-      cache.layers_.push_back({k, k + layer_bytes});
+      cache.layers_.push_back({k, k + layer_bytes, n_blocks});
     }
     cache.block_table_.resize(static_cast<std::size_t>(n_blocks));
     std::iota(cache.block_table_.begin(), cache.block_table_.end(), 0);

@@ -150,10 +150,11 @@ Status rope_store(const OpTable& table, int n, KvType type, const Settings& s, M
   LL_TRY(tokens.add_slot(Slot::q, s.n_heads * s.head_dim));
   LL_TRY(tokens.add_slot(Slot::k, s.n_kv_heads * s.head_dim));
   LL_TRY(tokens.add_slot(Slot::v, s.n_kv_heads * s.head_dim));
-  const std::int64_t bytes = (n + kKvBlock - 1) / kKvBlock * s.n_kv_heads * kv_piece_bytes(type, s.head_dim);
+  const int n_blocks = (n + kKvBlock - 1) / kKvBlock;
+  const std::int64_t bytes = std::int64_t{n_blocks} * s.n_kv_heads * kv_piece_bytes(type, s.head_dim);
   LL_ASSIGN(const cpu::Buffer k, cpu::Buffer::make(static_cast<std::size_t>(bytes), "keys"));
   LL_ASSIGN(const cpu::Buffer v, cpu::Buffer::make(static_cast<std::size_t>(bytes), "values"));
-  const KvLayer layer = {k.bytes().data(), v.bytes().data()};
+  const KvLayer layer = {k.bytes().data(), v.bytes().data(), n_blocks};
   tokens.work.kv = {&layer, 1};
   tokens.work.kv_type = type;
   RopeStoreOp op = {.n_heads = s.n_heads, .n_kv_heads = s.n_kv_heads, .head_dim = s.head_dim, .rope = {}};

@@ -1,5 +1,6 @@
 #include "backend/kv_bytes.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <variant>
@@ -38,6 +39,12 @@ std::int64_t kv_piece_bytes(KvType type, int head_dim) {
       return kKvBlock * n_scales * (kKvScaleBlock + 2);
   }
   return 0;
+}
+
+std::int64_t kv_piece_index(int n_blocks, int n_kv_heads, int block, int head) {
+  const int first = block / kKvRun * kKvRun;
+  const int run = std::min(kKvRun, n_blocks - first);
+  return std::int64_t{first} * n_kv_heads + std::int64_t{head} * run + (block - first);
 }
 
 std::int64_t kv_block_bytes(const Plan& plan, int group, KvType type) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <set>
+
 #include "backend/batch.h"
 
 namespace llorch {
@@ -30,6 +33,25 @@ TEST(KvBytes, Types) {
   }
   EXPECT_EQ(kv_type_of("F16"), std::nullopt);
   EXPECT_EQ(kv_piece_bytes(KvType::q8_0, 128), kKvBlock * 128 * 34 / 32);
+}
+
+/// Every piece has a place of its own, and a head's lie one after the other through each run of blocks.
+TEST(KvBytes, PiecesOfAHeadLieInRuns) {
+  for (const int n_blocks : {1, kKvRun - 1, kKvRun, 2 * kKvRun + 3}) {
+    for (const int n_heads : {1, 3, 8}) {
+      std::set<std::int64_t> places;
+      for (int block = 0; block < n_blocks; ++block) {
+        for (int head = 0; head < n_heads; ++head) {
+          const std::int64_t at = kv_piece_index(n_blocks, n_heads, block, head);
+          EXPECT_TRUE(at >= 0 && at < std::int64_t{n_blocks} * n_heads) << at;
+          EXPECT_TRUE(places.insert(at).second) << at;
+          if (block % kKvRun > 0) {
+            EXPECT_EQ(at, kv_piece_index(n_blocks, n_heads, block - 1, head) + 1);
+          }
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -40,11 +40,12 @@ struct HostWeights {
   std::vector<std::vector<float>> vectors;  // empty for matrices
 };
 
-/// One layer's KV cache: k and v are [n_blocks, n_kv_heads] pieces of Work::kv_type (ref/kv.h); v == k where the keys
-/// are the values as well.
+/// One layer's KV cache: k and v are n_blocks * n_kv_heads pieces of Work::kv_type (ref/kv.h), in the order of
+/// kv_piece_index(); v == k where the keys are the values as well.
 struct KvLayer {
   std::byte* k = nullptr;
   std::byte* v = nullptr;
+  int n_blocks = 0;
 };
 
 /// What an op function may read and write. One per thread and run; everything but `thread` and `scratch` is shared.

@@ -41,13 +41,13 @@ class Sequences {
           Aligned<std::byte>(bytes);  // a slot that was never written must not be looked at: all NaN, or q8_0's scales
       std::memset(kv->data(), 0xff, bytes);
     }
+    stage_.kv = {{k_.data(), shape.v_is_k ? k_.data() : v_.data(), n_blocks}};
     for (std::size_t s = 0; s < lengths.size(); ++s) {
       tables_.insert(tables_.end(), free.begin() + static_cast<std::ptrdiff_t>(s) * max_blocks_,
                      free.begin() + static_cast<std::ptrdiff_t>(s + 1) * max_blocks_);
       fill(static_cast<int>(s), lengths[s]);
       q_.push_back(random_floats(static_cast<std::size_t>(lengths[s]) * width(), static_cast<std::uint32_t>(100 + s)));
     }
-    stage_.kv = {{k_.data(), shape.v_is_k ? k_.data() : v_.data()}};
     if (shape.sinks) {
       sinks_ = stage_.add_vector(random_floats(static_cast<std::size_t>(shape.n_heads), 77, 4.0F));
     }
@@ -96,7 +96,8 @@ class Sequences {
     for (int p = 0; p < length; ++p) {
       const auto block = tables_[static_cast<std::size_t>(s * max_blocks_ + p / kKvBlock)];
       for (int h = 0; h < shape_.n_kv_heads; ++h) {
-        const std::size_t at = static_cast<std::size_t>(block * shape_.n_kv_heads + h) * piece_bytes_;
+        const std::int64_t piece = kv_piece_index(stage_.kv[0].n_blocks, shape_.n_kv_heads, block, h);
+        const std::size_t at = static_cast<std::size_t>(piece) * piece_bytes_;
         const auto seed = static_cast<std::uint32_t>((s * 1000 + p) * 16 + h);
         const auto values = random_floats(static_cast<std::size_t>(2 * shape_.head_dim), seed, 2.0F);
         ref::store_key(stage_.kv_type, values.data(), shape_.head_dim, k_.data() + at, p % kKvBlock);
@@ -216,7 +217,7 @@ TEST(Attend, SinksTakeTheirShare) {
   alignas(64) float v[kKvBlock] = {6.0F};
   const std::int32_t one_token[] = {0}, starts[] = {0, 1}, lens[] = {1}, block[] = {0};
   const KvGroup group = {.kv_slots = {}, .block_table = block, .max_blocks = 1};
-  stage.kv = {{reinterpret_cast<std::byte*>(k), reinterpret_cast<std::byte*>(v)}};
+  stage.kv = {{reinterpret_cast<std::byte*>(k), reinterpret_cast<std::byte*>(v), 1}};
   stage.batch = {.tokens = one_token, .positions = one_token, .seq_starts = starts, .kv_lens = lens, .kv = {&group, 1}};
   const AttendOp op = {.n_heads = 1, .n_kv_heads = 1, .head_dim = 1, .scale = 1.0F, .sinks = stage.add_vector({0.0F})};
   for (const OpTable& table : tables()) {

@@ -229,13 +229,14 @@ Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads, Kv
     slots.push_back((t < 2 ? 2 : 0) * kKvBlock + (30 + t) % kKvBlock);
   }
   const auto piece_bytes = static_cast<std::size_t>(kv_piece_bytes(type, op.head_dim));
-  const Aligned<std::byte> k(static_cast<std::size_t>(3 * op.n_kv_heads) * piece_bytes);
-  const Aligned<std::byte> v(static_cast<std::size_t>(3 * op.n_kv_heads) * piece_bytes);
+  constexpr int kBlocks = 3;
+  const Aligned<std::byte> k(static_cast<std::size_t>(kBlocks * op.n_kv_heads) * piece_bytes);
+  const Aligned<std::byte> v(static_cast<std::size_t>(kBlocks * op.n_kv_heads) * piece_bytes);
   const KvGroup group = {.kv_slots = slots, .block_table = {}, .max_blocks = 0};
   stage.batch.tokens = tokens;
   stage.batch.positions = positions;
   stage.batch.kv = {&group, 1};
-  stage.kv = {{k.data(), v.data()}};
+  stage.kv = {{k.data(), v.data(), kBlocks}};
   stage.kv_type = type;
   const int q_width = op.n_heads * op.head_dim;
   const int kv_width = op.n_kv_heads * op.head_dim;
@@ -247,7 +248,8 @@ Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads, Kv
   std::vector<float> row(static_cast<std::size_t>(op.head_dim));
   for (const int slot : slots) {
     for (int h = 0; h < op.n_kv_heads; ++h) {
-      const std::size_t at = static_cast<std::size_t>(slot / kKvBlock * op.n_kv_heads + h) * piece_bytes;
+      const std::int64_t piece = kv_piece_index(kBlocks, op.n_kv_heads, slot / kKvBlock, h);
+      const std::size_t at = static_cast<std::size_t>(piece) * piece_bytes;
       ref::load_key(type, k.data() + at, op.head_dim, slot % kKvBlock, row.data());
       out.k.insert(out.k.end(), row.begin(), row.end());
       ref::load_value(type, v.data() + at, op.head_dim, slot % kKvBlock, row.data());

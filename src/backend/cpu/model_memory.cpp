@@ -135,14 +135,15 @@ Status take_kv(ModelMemory& model, KvType kv_type) {
       continue;
     }
     const auto layer = static_cast<std::size_t>(step.layer);
-    const std::int64_t n_blocks = model.limits.kv.n_blocks[static_cast<std::size_t>(op->kv_group)];
-    const auto bytes = static_cast<std::size_t>(n_blocks * op->n_kv_heads * kv_piece_bytes(kv_type, op->head_dim));
+    const int n_blocks = model.limits.kv.n_blocks[static_cast<std::size_t>(op->kv_group)];
+    const auto bytes =
+        static_cast<std::size_t>(std::int64_t{n_blocks} * op->n_kv_heads * kv_piece_bytes(kv_type, op->head_dim));
     const bool shared = op->v == Slot::k;
     LL_ASSIGN(Buffer buffer,
               Buffer::make((shared ? 1 : 2) * bytes, fmt::format("the KV cache of layer {}", step.layer)));
     std::byte* const k = buffer.bytes().data();
     model.kv.resize(std::max(model.kv.size(), layer + 1));
-    model.kv[layer] = {k, shared ? k : k + bytes};
+    model.kv[layer] = {k, shared ? k : k + bytes, n_blocks};
     model.buffers.push_back(std::move(buffer));
   }
   return {};

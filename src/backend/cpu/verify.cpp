@@ -66,7 +66,9 @@ class Bench {
 
   std::vector<float>& slot(Slot s) { return slots_[static_cast<std::size_t>(s)]; }
   const OpTable& table() const { return table_; }
-  void set_kv(float* k, float* v) { kv_.assign(1, {reinterpret_cast<std::byte*>(k), reinterpret_cast<std::byte*>(v)}); }
+  void set_kv(float* k, float* v, int n_blocks) {
+    kv_.assign(1, {reinterpret_cast<std::byte*>(k), reinterpret_cast<std::byte*>(v), n_blocks});
+  }
 
  private:
   const OpTable& table_;
@@ -154,19 +156,19 @@ Status verify_norm(Bench& bench, const Batch& batch) {
 
 /// Equal keys give equal shares: token t sees the mean of v over positions 0..t + 32, across two shuffled blocks.
 Status verify_attend(Bench& bench) {
-  constexpr std::size_t kBlocks = 3;
+  constexpr int kBlocks = 3;
   constexpr std::size_t kBlockFloats = std::size_t{kHeads} * kKvBlock * kHeadDim;
   std::vector<float> k(kBlocks * kBlockFloats, 0.5F);
   std::vector<float> v(kBlocks * kBlockFloats, 0.0F);
   const std::int32_t table[] = {2, 0};
   for (int p = 0; p < 2 * kKvBlock; ++p) {
     for (std::size_t h = 0; h < kHeads; ++h) {
-      const std::size_t block = static_cast<std::size_t>(table[p / kKvBlock]);
-      const std::size_t at = ((block * kHeads + h) * kKvBlock + static_cast<std::size_t>(p % kKvBlock)) * kHeadDim;
+      const std::int64_t piece = kv_piece_index(kBlocks, kHeads, table[p / kKvBlock], static_cast<int>(h));
+      const std::size_t at = static_cast<std::size_t>(piece * kKvBlock + p % kKvBlock) * kHeadDim;
       std::fill_n(v.begin() + static_cast<std::ptrdiff_t>(at), kHeadDim, static_cast<float>(p));
     }
   }
-  bench.set_kv(k.data(), v.data());
+  bench.set_kv(k.data(), v.data(), kBlocks);
   bench.slot(Slot::q).assign(bench.slot(Slot::q).size(), 0.25F);
   const std::int32_t tokens[kTokens] = {}, positions[] = {32, 33, 34}, starts[] = {0, kTokens}, lens[] = {35};
   const KvGroup group{.kv_slots = {}, .block_table = table, .max_blocks = 2};

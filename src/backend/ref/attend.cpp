@@ -122,7 +122,7 @@ void attend_one(const AttendOp& op, const KvLayer& kv, const Work& work, int t, 
     std::fill_n(span.acc, n, 0.0F);
     for (int block = begin / kKvBlock; block <= (end - 1) / kKvBlock; ++block) {
       const int base = block * kKvBlock;
-      const std::int64_t at = (std::int64_t{blocks[block]} * op.n_kv_heads + kv_head) * piece_bytes;
+      const std::int64_t at = kv_piece_index(kv.n_blocks, op.n_kv_heads, blocks[block], kv_head) * piece_bytes;
       const Range keys{std::max(begin - base, 0), std::min(end - base, kKvBlock)};
       merge_piece(op, q, {work.kv_type, kv.k + at, kv.v + at, kv.k == kv.v, row}, keys, span);
     }

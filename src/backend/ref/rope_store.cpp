@@ -14,7 +14,7 @@ namespace {
 void store(const RopeStoreOp& op, const Work& work, const KvLayer& kv, int slot, const float* k, const float* v) {
   const std::int64_t piece_bytes = kv_piece_bytes(work.kv_type, op.head_dim);
   for (int h = 0; h < op.n_kv_heads; ++h) {
-    const std::int64_t at = (std::int64_t{slot / kKvBlock} * op.n_kv_heads + h) * piece_bytes;
+    const std::int64_t at = kv_piece_index(kv.n_blocks, op.n_kv_heads, slot / kKvBlock, h) * piece_bytes;
     const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(h) * op.head_dim;
     store_key(work.kv_type, k + first, op.head_dim, kv.k + at, slot % kKvBlock);
     if (kv.v != kv.k) {
