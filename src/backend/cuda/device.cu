@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "backend/cuda/kernels/launch.h"
+
 namespace llorch::cuda {
 namespace {
 
@@ -98,8 +100,12 @@ Status verify_device(int index) {
     host[static_cast<std::size_t>(i)] = static_cast<float>(4 * i);
   }
   LL_TRY(check(cudaMemcpy(x.data(), host.data(), kN * sizeof(float), cudaMemcpyHostToDevice), what));
-  scale_and_count<<<(kN + kBlock - 1) / kBlock, kBlock>>>(x.data(), y.data(), kFactor, kN);
-  LL_TRY(check(cudaGetLastError(), what));
+  if (const Status status = launch("scale_and_count", scale_and_count,
+                                   {.grid = dim3(blocks_for(kN, kBlock)), .threads = kBlock, .early = false}, nullptr,
+                                   x.data(), y.data(), kFactor, kN);
+      !status.ok()) {
+    return Error{status.error().code, what + ": " + status.error().message};
+  }
   LL_TRY(check(cudaMemcpy(host.data(), y.data(), kN * sizeof(float), cudaMemcpyDeviceToHost), what));
   for (int i = 0; i < kN; ++i) {
     const auto expected = static_cast<float>(3 * i);

@@ -24,20 +24,9 @@ constexpr int kRowWarps = kAttendRows / kWarpRows;
 constexpr int kPad = 8;  // halves after each row in shared memory, so that 8 rows lie in different banks
 constexpr float kLog2E = 1.4426950408889634F;
 
-__device__ inline void mma_f16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 __device__ inline std::uint32_t two_halves(float a, float b) {
   const __half2 two = __floats2half2_rn(a, b);
   return *reinterpret_cast<const std::uint32_t*>(&two);
-}
-/// 2^x, and 0 for -infinity.
-__device__ inline float power_of_2(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
 }
 
 /// Maximum and denominator of a query's softmax.
@@ -164,8 +153,8 @@ struct Tile {
       for (int n = 0; n < kPieceKeys / 8; ++n) {
         std::uint32_t b[4];
         load_matrices(b, k + n * 8 * kRow + d);
-        mma_f16(s[n], a[0], b[0], b[1]);
-        mma_f16(s[n], a[1], b[2], b[3]);
+        mma_float<false>(s[n], a[0], b[0], b[1]);
+        mma_float<false>(s[n], a[1], b[2], b[3]);
       }
     }
   }
@@ -247,8 +236,8 @@ struct Tile {
       for (int n = 0; n < kOut / 8; n += 2) {
         std::uint32_t b[4];
         load_transposed(b, v + keys16 * 16 * kRow + n * 8);
-        mma_f16(acc[n], weights[keys16], b[0], b[1]);
-        mma_f16(acc[n + 1], weights[keys16], b[2], b[3]);
+        mma_float<false>(acc[n], weights[keys16], b[0], b[1]);
+        mma_float<false>(acc[n + 1], weights[keys16], b[2], b[3]);
       }
     }
   }
@@ -311,7 +300,7 @@ __device__ Tile<dims> make_tile(const AttendArgs& p, __half* shared, int index, 
 template <int dims>
 __global__ __launch_bounds__(Tile<dims>::kThreads) void attend_whole(const __grid_constant__ AttendArgs p) {
   using T = Tile<dims>;
-  extern __shared__ __align__(16) __half shared[];
+  LL_DYNAMIC_SHARED(__align__(16) __half, shared);
   wait_for_inputs();
   // The tiles at the end see the most keys: they go first.
   const T t = make_tile<dims>(p, shared, p.n_tiles - 1 - static_cast<int>(blockIdx.y), static_cast<int>(blockIdx.x));
@@ -367,7 +356,7 @@ __device__ inline float* partial_of(const AttendArgs& p, const Query& q, int spl
 template <int dims>
 __global__ __launch_bounds__(Tile<dims>::kThreads) void attend_split(const __grid_constant__ AttendArgs p) {
   using T = Tile<dims>;
-  extern __shared__ __align__(16) __half shared[];
+  LL_DYNAMIC_SHARED(__align__(16) __half, shared);
   wait_for_inputs();
   const T t = make_tile<dims>(p, shared, static_cast<int>(blockIdx.z), static_cast<int>(blockIdx.y));
   const auto split = static_cast<int>(blockIdx.x);

@@ -95,7 +95,7 @@ __device__ void keep_best_groups(const Moe& moe, const float* choice, float* gro
 
 /// A warp a token.
 __global__ __launch_bounds__(kWarp) void route_tokens(RouteArgs p) {
-  extern __shared__ float shared[];
+  LL_DYNAMIC_SHARED(float, shared);
   wait_for_inputs();
   const Moe& moe = p.moe;
   const int lane = static_cast<int>(threadIdx.x);
@@ -150,7 +150,7 @@ __device__ inline int expert_of(const SortPicksArgs& p, int pick) {
 /// One block; a thread an expert, which walks all picks: stable, and the same for the same picks.
 __global__ __launch_bounds__(kSortThreads) void sort_all(SortPicksArgs p) {
   wait_for_inputs();
-  extern __shared__ int counts[];  // [n_experts], then where each expert's rows begin, filled up and not
+  LL_DYNAMIC_SHARED(int, counts);  // [n_experts], then where each expert's rows begin, filled up and not
   int* padded = counts + p.n_experts;
   int* begins = padded + p.n_experts;
   const int n_picks = p.n_tokens * p.n_used;

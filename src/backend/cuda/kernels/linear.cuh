@@ -1,5 +1,5 @@
-// What the kernels of linear_exact.cu, linear_q8.cu and linear_floats.cu share: where a block's product begins, the
-// tensor core's instructions, and what is done with a sum.
+// What the kernels of linear_exact.cu, linear_q8.cu and linear_floats.cu share: where a block's product begins,
+// and what is done with a sum.
 #pragma once
 
 #include <cstdint>
@@ -50,36 +50,6 @@ __device__ inline void store_output(const LinearArgs& p, const Product& product,
   value = __fmul_rn(p.scale, value);
   value = p.accumulate ? __fadd_rn(y, value) : value;
   y = p.softcap > 0 ? p.softcap * tanhf(value / p.softcap) : value;
-}
-
-/// c += a b: 16 x 32 times 32 x 8 of 8-bit integers.
-__device__ inline void mma_q8(int (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-/// c += a b: 16 x 16 times 16 x 8 of 8-bit integers.
-__device__ inline void mma_q8_half(int (&c)[4], std::uint32_t a0, std::uint32_t a1, std::uint32_t b) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-               : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-               : "r"(a0), "r"(a1), "r"(b));
-}
-
-/// c += a b: 16 x 16 times 16 x 8 of bf16 (f16), summed in float.
-template <bool bf16>
-__device__ inline void mma_float(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
-  if constexpr (bf16) {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  } else {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  }
 }
 
 /// Products of the same x, one after the other in the blocks of a launch.

@@ -26,7 +26,7 @@ __global__ __launch_bounds__(kDecodeThreads) void decode(const __grid_constant__
   using R = Ring<n_rows, n_x_tiles>;
   constexpr int kColumns = n_x_tiles * kTokenTile;
   constexpr int kRows = n_rows * kTileRows;
-  extern __shared__ uint4 shared[];
+  LL_DYNAMIC_SHARED(uint4, shared);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int segment = static_cast<int>(threadIdx.x) / kWarp;
   const int first_x = static_cast<int>(blockIdx.y) * kColumns;

@@ -50,7 +50,7 @@ constexpr std::size_t kWarpBytes = std::size_t{2} * kStageVectors * 16 + kSaved 
 /// Without warpgroup products: two stages, sums of earlier segments in shared memory.
 template <bool bf16>
 __global__ __launch_bounds__(kWarpThreads) void prefill_warps(const __grid_constant__ Products all) {
-  extern __shared__ uint4 shared[];
+  LL_DYNAMIC_SHARED(uint4, shared);
   wait_for_inputs();
   float* saved = reinterpret_cast<float*>(shared + 2 * kStageVectors) + threadIdx.x;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -132,73 +132,6 @@ constexpr int kStages = 4;
 constexpr std::size_t kGroupBytes = std::size_t{kStages} * kStageVectors * 16;
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-/// Shared memory as an operand: 8 rows of 16 bytes in a row are a matrix; the next of K and the next 8 rows lie the
-/// given bytes on.
-__device__ inline std::uint64_t describe(const uint4* at, int next_k, int next_rows) {
-  return ((shared_address(at) & 0x3FFFFU) >> 4) | static_cast<std::uint64_t>(next_k / 16) << 16 |
-         static_cast<std::uint64_t>(next_rows / 16) << 32;
-}
-
-/// d = a b, or d += a b: 64 x 16 times 16 x 128, by a warpgroup.
-template <bool bf16>
-__device__ inline void multiply_group(float (&d)[16][4], std::uint64_t a, std::uint64_t b, int add) {
-  if constexpr (bf16) {
-    asm volatile(
-        "{\n"
-        ".reg .pred p;\n"
-        "setp.ne.b32 p, %66, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
-        "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %"
-        "40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %5"
-        "9, %60, %61, %62, %63}"
-        ", %64, %65, p, 1, 1, 0, 0;\n"
-        "}\n"
-        : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]), "+f"(d[1][2]),
-          "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]),
-          "+f"(d[3][2]), "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]), "+f"(d[5][0]),
-          "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]), "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]),
-          "+f"(d[7][0]), "+f"(d[7][1]), "+f"(d[7][2]), "+f"(d[7][3]), "+f"(d[8][0]), "+f"(d[8][1]), "+f"(d[8][2]),
-          "+f"(d[8][3]), "+f"(d[9][0]), "+f"(d[9][1]), "+f"(d[9][2]), "+f"(d[9][3]), "+f"(d[10][0]), "+f"(d[10][1]),
-          "+f"(d[10][2]), "+f"(d[10][3]), "+f"(d[11][0]), "+f"(d[11][1]), "+f"(d[11][2]), "+f"(d[11][3]),
-          "+f"(d[12][0]), "+f"(d[12][1]), "+f"(d[12][2]), "+f"(d[12][3]), "+f"(d[13][0]), "+f"(d[13][1]),
-          "+f"(d[13][2]), "+f"(d[13][3]), "+f"(d[14][0]), "+f"(d[14][1]), "+f"(d[14][2]), "+f"(d[14][3]),
-          "+f"(d[15][0]), "+f"(d[15][1]), "+f"(d[15][2]), "+f"(d[15][3])
-        : "l"(a), "l"(b), "r"(add));
-  } else {
-    asm volatile(
-        "{\n"
-        ".reg .pred p;\n"
-        "setp.ne.b32 p, %66, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 "
-        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, "
-        "%21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %"
-        "40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %5"
-        "9, %60, %61, %62, %63}"
-        ", %64, %65, p, 1, 1, 0, 0;\n"
-        "}\n"
-        : "+f"(d[0][0]), "+f"(d[0][1]), "+f"(d[0][2]), "+f"(d[0][3]), "+f"(d[1][0]), "+f"(d[1][1]), "+f"(d[1][2]),
-          "+f"(d[1][3]), "+f"(d[2][0]), "+f"(d[2][1]), "+f"(d[2][2]), "+f"(d[2][3]), "+f"(d[3][0]), "+f"(d[3][1]),
-          "+f"(d[3][2]), "+f"(d[3][3]), "+f"(d[4][0]), "+f"(d[4][1]), "+f"(d[4][2]), "+f"(d[4][3]), "+f"(d[5][0]),
-          "+f"(d[5][1]), "+f"(d[5][2]), "+f"(d[5][3]), "+f"(d[6][0]), "+f"(d[6][1]), "+f"(d[6][2]), "+f"(d[6][3]),
-          "+f"(d[7][0]), "+f"(d[7][1]), "+f"(d[7][2]), "+f"(d[7][3]), "+f"(d[8][0]), "+f"(d[8][1]), "+f"(d[8][2]),
-          "+f"(d[8][3]), "+f"(d[9][0]), "+f"(d[9][1]), "+f"(d[9][2]), "+f"(d[9][3]), "+f"(d[10][0]), "+f"(d[10][1]),
-          "+f"(d[10][2]), "+f"(d[10][3]), "+f"(d[11][0]), "+f"(d[11][1]), "+f"(d[11][2]), "+f"(d[11][3]),
-          "+f"(d[12][0]), "+f"(d[12][1]), "+f"(d[12][2]), "+f"(d[12][3]), "+f"(d[13][0]), "+f"(d[13][1]),
-          "+f"(d[13][2]), "+f"(d[13][3]), "+f"(d[14][0]), "+f"(d[14][1]), "+f"(d[14][2]), "+f"(d[14][3]),
-          "+f"(d[15][0]), "+f"(d[15][1]), "+f"(d[15][2]), "+f"(d[15][3])
-        : "l"(a), "l"(b), "r"(add));
-  }
-}
-
-/// Registers of products on their way must not be moved.
-__device__ inline void fence_registers(float (&d)[16][4]) {
-#pragma unroll
-  for (int i = 0; i < 64; ++i) {
-    asm volatile("" : "+f"(d[i / 4][i % 4])::"memory");
-  }
-}
-
 /// Copies of a block's stages: each thread the same places of every stage.
 struct Copier {
   __device__ Copier(const LinearArgs& p, const BlockPlace& place)
@@ -224,7 +157,7 @@ struct Copier {
 template <bool bf16>
 __global__ __launch_bounds__(kGroupThreads, 1) void prefill_groups(const __grid_constant__ Products all) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  extern __shared__ __align__(128) uint4 shared[];
+  LL_DYNAMIC_SHARED(__align__(128) uint4, shared);
   wait_for_inputs();
   int block = static_cast<int>(blockIdx.y);
   const LinearArgs& p = find_product(all, block);
@@ -246,7 +179,7 @@ __global__ __launch_bounds__(kGroupThreads, 1) void prefill_groups(const __grid_
   float acc[16][4] = {};
   float total[16][4] = {};
   const auto add_segment = [&] {
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+    wait_products<0>();
     fence_registers(acc);
 #pragma unroll
     for (int i = 0; i < 64; ++i) {
@@ -255,22 +188,22 @@ __global__ __launch_bounds__(kGroupThreads, 1) void prefill_groups(const __grid_
   };
   for (int step = 0; step < n_steps; ++step) {
     wait_copies<kAhead - 1>();
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    show_copies_to_products();
     __syncthreads();
     const int add = step % per_segment;  // 0: the sum begins anew
     if (add == 0 && step > 0) {
       add_segment();
     }
     fence_registers(acc);
-    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+    begin_products();
     const uint4* stage = shared + step % kStages * kStageVectors;
 #pragma unroll
     for (int k16 = 0; k16 < 4; ++k16) {
       multiply_group<bf16>(acc, describe(stage + group * kHalfVectors + k16 * 2 * kFloatRows, kFloatRows * 16, 128),
                            describe(stage + kAVectors + k16 * 2 * kXGroup, kXGroup * 16, 128), k16 == 0 ? add : 1);
     }
-    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-    asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+    commit_products();
+    wait_products<1>();
     if (step + kAhead < n_steps) {
       copier.copy(shared + (step + kAhead) % kStages * kStageVectors, step + kAhead);
     }

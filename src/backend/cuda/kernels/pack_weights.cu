@@ -287,8 +287,15 @@ __global__ void pack_floats(FileRows rows, int n_tiles, int n_steps, float* out)
   }
 }
 
+/// A thread each of n; not before the kernel in front has ended.
+template <class... Parameters, class... Args>
+Status launch_each(std::int64_t n, Stream stream, void (*kernel)(Parameters...), const Args&... args) {
+  return launch("pack_weights", kernel, {.grid = dim3(blocks_for(n, kThreads)), .threads = kThreads, .early = false},
+                stream, args...);
+}
+
 template <DType type>
-Status pack(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, cudaStream_t stream) {
+Status pack(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, Stream stream) {
   const std::int64_t first = tile * to.n_steps;
   const std::int64_t n = std::int64_t{n_tiles} * to.n_steps;
   constexpr int kParts = type == DType::q8_0 ? 8 : 4;
@@ -298,27 +305,22 @@ Status pack(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int6
   const LayoutBytes unit = layout_unit_bytes(type);
   auto* scales = static_cast<std::uint8_t*>(const_cast<void*>(to.scales)) + first * unit.scales;
   auto* super = static_cast<std::uint8_t*>(const_cast<void*>(to.super)) + first * unit.super;
-  pack_codes<type>
-      <<<blocks_for(n * kParts * kWarp, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, codes, high);
-  pack_scales<type>
-      <<<blocks_for(n * kTileRows, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, scales, super);
-  return launched("pack_weights", cudaGetLastError());
+  LL_TRY(launch_each(n * kParts * kWarp, stream, pack_codes<type>, rows, n_tiles, to.n_steps, codes, high));
+  return launch_each(n * kTileRows, stream, pack_scales<type>, rows, n_tiles, to.n_steps, scales, super);
 }
 
-Status pack_f32(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, cudaStream_t stream) {
+Status pack_f32(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, Stream stream) {
   const std::int64_t n = std::int64_t{n_tiles} * to.n_steps * 4 * kWarp;
   auto* out = static_cast<float*>(const_cast<void*>(to.codes)) + tile * to.n_steps * 4 * kWarp * 8;
-  pack_floats<<<blocks_for(n, kThreads), kThreads, 0, stream>>>(rows, n_tiles, to.n_steps, out);
-  return launched("pack_weights", cudaGetLastError());
+  return launch_each(n, stream, pack_floats, rows, n_tiles, to.n_steps, out);
 }
 
-Status pack_16(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, cudaStream_t stream) {
+Status pack_16(const FileRows& rows, int n_tiles, const DeviceMatrix& to, std::int64_t tile, Stream stream) {
   constexpr int kTiles = kFloatRows / kTileRows;
   const std::int64_t block_vectors = std::int64_t{to.n_steps} * (kStep / 8) * kFloatRows;
   const std::int64_t n = (n_tiles + kTiles - 1) / kTiles * block_vectors;
   auto* out = static_cast<uint4*>(const_cast<void*>(to.codes)) + tile / kTiles * block_vectors;
-  pack_halves<<<blocks_for(n, kThreads), kThreads, 0, stream>>>(rows, to.n_steps, n, out);
-  return launched("pack_weights", cudaGetLastError());
+  return launch_each(n, stream, pack_halves, rows, to.n_steps, n, out);
 }
 
 }  // namespace
@@ -329,35 +331,34 @@ Status pack_weights(const PackArgs& args, Stream stream) {
                       .n_rows = args.n_rows,
                       .cols = args.to.cols};
   const int n_tiles = layout_tiles(args.n_rows);
-  const auto s = native(stream);
   switch (args.to.type) {
     case DType::f32:
-      return pack_f32(rows, n_tiles, args.to, args.first_tile, s);
+      return pack_f32(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::f16:
     case DType::bf16:
-      return pack_16(rows, n_tiles, args.to, args.first_tile, s);
+      return pack_16(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q8_0:
-      return pack<DType::q8_0>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q8_0>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q4_0:
-      return pack<DType::q4_0>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q4_0>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q4_1:
-      return pack<DType::q4_1>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q4_1>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q5_0:
-      return pack<DType::q5_0>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q5_0>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q5_1:
-      return pack<DType::q5_1>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q5_1>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q4_k:
-      return pack<DType::q4_k>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q4_k>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q5_k:
-      return pack<DType::q5_k>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q5_k>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::q6_k:
-      return pack<DType::q6_k>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::q6_k>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::iq4_nl:
-      return pack<DType::iq4_nl>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::iq4_nl>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::iq4_xs:
-      return pack<DType::iq4_xs>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::iq4_xs>(rows, n_tiles, args.to, args.first_tile, stream);
     case DType::mxfp4:
-      return pack<DType::mxfp4>(rows, n_tiles, args.to, args.first_tile, s);
+      return pack<DType::mxfp4>(rows, n_tiles, args.to, args.first_tile, stream);
     default:
       return Error{ErrorCode::model_file, "the CUDA backend has no kernels for this format"};
   }

@@ -34,7 +34,7 @@ constexpr int kVectors = 2;  // of 4 channels, that a thread keeps
 /// A whole row of a multiple of 4 channels, up to 4 kVectors a thread, in registers.
 template <int n_threads>
 __global__ __launch_bounds__(n_threads) void norm_whole(NormArgs p) {
-  extern __shared__ float packed_row[];
+  LL_DYNAMIC_SHARED(float, packed_row);
   wait_for_inputs();
   constexpr int kWarps = n_threads / kWarp;
   const auto token = static_cast<int>(blockIdx.x);
@@ -102,7 +102,7 @@ __global__ __launch_bounds__(n_threads) void norm_whole(NormArgs p) {
 /// One group of one token a block. With p.packed the row is kept in shared memory to be packed.
 template <int n_threads>
 __global__ __launch_bounds__(n_threads) void norm_rows(NormArgs p) {
-  extern __shared__ float packed_row[];
+  LL_DYNAMIC_SHARED(float, packed_row);
   wait_for_inputs();
   constexpr int kWarps = n_threads / kWarp;
   const auto group = static_cast<int>(blockIdx.x) % p.groups;
