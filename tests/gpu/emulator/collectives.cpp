@@ -41,9 +41,7 @@ void give_values(void* const* operands, std::uint32_t lanes) {
 
 void count_votes(void* const* operands, std::uint32_t lanes) {
   std::uint32_t votes = 0;
-  each_lane(lanes, [&](int lane) {
-    votes |= static_cast<const Vote*>(operands[lane])->value ? 1U << lane : 0U;
-  });
+  each_lane(lanes, [&](int lane) { votes |= static_cast<const Vote*>(operands[lane])->value ? 1U << lane : 0U; });
   each_lane(lanes, [&](int lane) { static_cast<Vote*>(operands[lane])->result = votes; });
 }
 

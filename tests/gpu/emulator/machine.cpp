@@ -1,5 +1,6 @@
 #include "gpu/emulator/machine.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <string_view>
 #include <vector>
 
 #include "gpu/emulator/copies.h"
@@ -23,6 +25,9 @@ dim3 blockDim;
 dim3 gridDim;
 
 namespace llorch::emulator {
+
+int running_thread = 0;
+
 namespace {
 
 struct Thread {
@@ -59,7 +64,6 @@ class Machine {
   void meet_warp(const Meeting& meeting, std::uint32_t lanes, void* operand, Compute compute);
   void meet_warpgroup(const Meeting& meeting, void* operand, Compute compute);
   void meet_block(const Meeting& meeting);
-  int current() const { return current_; }
   bool takes_early() { return seed_ != 0 && (random() & 1U) != 0; }
   std::uint32_t random() {
     // splitmix64 (Steele et al. 2014)
@@ -91,7 +95,6 @@ class Machine {
   int n_ended_ = 0;
   int n_at_barrier_ = 0;
   std::source_location barrier_;
-  int current_ = 0;
   int warp_ = 0;  // whose turn it is
   std::uint32_t turn_mask_ = 0;
   std::uint64_t seed_ = 0;
@@ -99,10 +102,7 @@ class Machine {
   std::uint64_t state_ = 0;
 };
 
-Machine& machine() {
-  static Machine one;
-  return one;
-}
+Machine machine;
 
 std::uint64_t seed_of_environment() {
   const char* text = std::getenv("LLORCH_EMULATOR_SEED");
@@ -133,8 +133,7 @@ void Machine::run(const Launch& launch) {
   for (std::uint64_t i = 0; i < n_blocks; ++i) {
     const std::uint64_t block = (first + i * stride) % n_blocks;
     state_ = seed_ ^ (n_launches_ << 32) ^ (block + 1);
-    blockIdx = {static_cast<unsigned int>(block % gridDim.x),
-                static_cast<unsigned int>(block / gridDim.x % gridDim.y),
+    blockIdx = {static_cast<unsigned int>(block % gridDim.x), static_cast<unsigned int>(block / gridDim.x % gridDim.y),
                 static_cast<unsigned int>(block / gridDim.x / gridDim.y)};
     run_block();
   }
@@ -143,7 +142,8 @@ void Machine::run(const Launch& launch) {
 }
 
 void Machine::run_block() {
-  constexpr std::array<std::uint32_t, 4> kTurns = {0U, 3U, 15U, ~0U};  // a warp's turn ends after 1, 4, 16 meetings, never
+  constexpr std::array<std::uint32_t, 4> kTurns = {0U, 3U, 15U,
+                                                   ~0U};  // a warp's turn ends after 1, 4, 16 meetings, never
   turn_mask_ = kTurns[random() % kTurns.size()];
   fill_shared_memory();
   forget_copies(n_threads_);
@@ -173,13 +173,13 @@ void Machine::run_block() {
 }
 
 void Machine::thread_main() {
-  Machine& m = machine();
+  Machine& m = machine;
   m.launch_->body();
-  Thread& self = m.threads_[static_cast<std::size_t>(m.current_)];
-  check_products_ended(m.current_);
+  Thread& self = m.threads_[static_cast<std::size_t>(running_thread)];
+  check_products_ended(running_thread);
   self.has_ended = true;
   ++m.n_ended_;
-  m.warps_[static_cast<std::size_t>(m.current_ / kWarpLanes)].ready &= ~(1U << (m.current_ % kWarpLanes));
+  m.warps_[static_cast<std::size_t>(running_thread / kWarpLanes)].ready &= ~(1U << (running_thread % kWarpLanes));
   self.fiber.end(m.next());
 }
 
@@ -221,15 +221,15 @@ Fiber& Machine::next() {
     lane = std::countr_zero(std::rotr(w.ready, static_cast<int>(w.first)));
     lane = (lane + static_cast<int>(w.first)) % kWarpLanes;
   }
-  current_ = warp_ * kWarpLanes + lane;
-  Thread& thread = threads_[static_cast<std::size_t>(current_)];
+  running_thread = warp_ * kWarpLanes + lane;
+  Thread& thread = threads_[static_cast<std::size_t>(running_thread)];
   threadIdx = thread.index;
   return thread.fiber;
 }
 
 /// The calling thread stops until it is ready again; returns when its turn has come.
 void Machine::leave(const Meeting& meeting) {
-  Thread& self = threads_[static_cast<std::size_t>(current_)];
+  Thread& self = threads_[static_cast<std::size_t>(running_thread)];
   self.waits = meeting;
   Fiber& to = next();
   if (&to != &self.fiber) {
@@ -238,8 +238,8 @@ void Machine::leave(const Meeting& meeting) {
 }
 
 void Machine::meet_warp(const Meeting& meeting, std::uint32_t lanes, void* operand, Compute compute) {
-  const int warp = current_ / kWarpLanes;
-  const auto lane = static_cast<std::size_t>(current_ % kWarpLanes);
+  const int warp = running_thread / kWarpLanes;
+  const auto lane = static_cast<std::size_t>(running_thread % kWarpLanes);
   Warp& w = warps_[static_cast<std::size_t>(warp)];
   const std::uint32_t own = 1U << lane;
   if ((lanes & own) == 0) {
@@ -270,7 +270,7 @@ void Machine::meet_warp(const Meeting& meeting, std::uint32_t lanes, void* opera
 }
 
 void Machine::meet_warpgroup(const Meeting& meeting, void* operand, Compute compute) {
-  const int group = current_ / kGroupThreads;
+  const int group = running_thread / kGroupThreads;
   if ((group + 1) * kGroupThreads > n_threads_) {
     stop(std::string(meeting.name) + " in a warpgroup of fewer than four warps");
   }
@@ -279,10 +279,10 @@ void Machine::meet_warpgroup(const Meeting& meeting, void* operand, Compute comp
     stop(std::string(meeting.name) + " while others of the warpgroup are in another instruction");
   }
   g.compute = compute;
-  g.operands[static_cast<std::size_t>(current_ % kGroupThreads)] = operand;
+  g.operands[static_cast<std::size_t>(running_thread % kGroupThreads)] = operand;
   ++g.n_arrived;
   if (g.n_arrived < kGroupThreads) {
-    warps_[static_cast<std::size_t>(current_ / kWarpLanes)].ready &= ~(1U << (current_ % kWarpLanes));
+    warps_[static_cast<std::size_t>(running_thread / kWarpLanes)].ready &= ~(1U << (running_thread % kWarpLanes));
     leave(meeting);
     return;
   }
@@ -297,15 +297,19 @@ void Machine::meet_warpgroup(const Meeting& meeting, void* operand, Compute comp
   leave(meeting);
 }
 
+bool is_same(const std::source_location& a, const std::source_location& b) {
+  return a.line() == b.line() && a.column() == b.column() &&
+         (a.file_name() == b.file_name() || std::string_view(a.file_name()) == b.file_name());
+}
+
 void Machine::meet_block(const Meeting& meeting) {
-  if (n_at_barrier_ > 0 && (barrier_.line() != meeting.at.line() || barrier_.column() != meeting.at.column() ||
-                            std::string_view(barrier_.file_name()) != meeting.at.file_name())) {
-    stop("threads meet at different barriers: " + place_of(barrier_) + " and, thread " + std::to_string(current_) +
-         ", " + place_of(meeting.at));
+  if (n_at_barrier_ > 0 && !is_same(barrier_, meeting.at)) {
+    stop("threads meet at different barriers: " + place_of(barrier_) + " and, thread " +
+         std::to_string(running_thread) + ", " + place_of(meeting.at));
   }
   barrier_ = meeting.at;
   ++n_at_barrier_;
-  warps_[static_cast<std::size_t>(current_ / kWarpLanes)].ready &= ~(1U << (current_ % kWarpLanes));
+  warps_[static_cast<std::size_t>(running_thread / kWarpLanes)].ready &= ~(1U << (running_thread % kWarpLanes));
   if (n_at_barrier_ == n_threads_) {
     n_at_barrier_ = 0;
     for (std::size_t w = 0; w < warps_.size(); ++w) {
@@ -362,7 +366,7 @@ std::string Machine::where() const {
     return "(" + std::to_string(x) + ", " + std::to_string(y) + ", " + std::to_string(z) + ")";
   };
   return "kernel " + name_of(launch_->kernel) + ", block " + text(blockIdx.x, blockIdx.y, blockIdx.z) + " of " +
-         text(gridDim.x, gridDim.y, gridDim.z) + ", thread " + std::to_string(current_) + " of " +
+         text(gridDim.x, gridDim.y, gridDim.z) + ", thread " + std::to_string(running_thread) + " of " +
          std::to_string(n_threads_) + ", seed " + std::to_string(seed_) + ": ";
 }
 
@@ -371,28 +375,25 @@ std::string Machine::where() const {
 void run(const Launch& launch) {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  machine().run(launch);
+  machine.run(launch);
 }
 
 void meet_warp(const Meeting& meeting, std::uint32_t lanes, void* operand, Compute compute) {
-  machine().meet_warp(meeting, lanes, operand, compute);
+  machine.meet_warp(meeting, lanes, operand, compute);
 }
 void meet_warpgroup(const Meeting& meeting, void* operand, Compute compute) {
-  machine().meet_warpgroup(meeting, operand, compute);
+  machine.meet_warpgroup(meeting, operand, compute);
 }
 void meet_block(const Meeting& meeting) {
-  machine().meet_block(meeting);
+  machine.meet_block(meeting);
 }
 
-int thread_number() {
-  return machine().current();
-}
 bool takes_early() {
-  return machine().takes_early();
+  return machine.takes_early();
 }
 
 void stop(const std::string& what) {
-  std::fprintf(stderr, "emulated device: %s%s\n", machine().where().c_str(), what.c_str());
+  std::fprintf(stderr, "emulated device: %s%s\n", machine.where().c_str(), what.c_str());
   std::fflush(stderr);
   std::_Exit(kStopped);
 }

@@ -55,7 +55,10 @@ void meet_warpgroup(const Meeting& meeting, void* operand, Compute compute);
 void meet_block(const Meeting& meeting);
 
 /// The calling thread's number in its block.
-int thread_number();
+extern int running_thread;
+inline int thread_number() {
+  return running_thread;
+}
 /// Whether what may happen early or late, as others cannot see it yet, happens early now. Never with seed 0.
 bool takes_early();
 

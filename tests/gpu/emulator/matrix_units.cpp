@@ -130,7 +130,8 @@ void read_operand(Float type, std::uint64_t descriptor, float (&rows)[n_rows][kF
   for (int row = 0; row < n_rows; ++row) {
     for (int k8 = 0; k8 < kFloatK / 8; ++k8) {
       const std::uint32_t at = field(0) + static_cast<std::uint32_t>(k8) * field(16) +
-                               static_cast<std::uint32_t>(row / 8) * field(32) + static_cast<std::uint32_t>(row % 8) * 16;
+                               static_cast<std::uint32_t>(row / 8) * field(32) +
+                               static_cast<std::uint32_t>(row % 8) * 16;
       std::uint16_t values[8];
       std::memcpy(values, at_shared_offset(at, sizeof(values)), sizeof(values));
       for (int i = 0; i < 8; ++i) {

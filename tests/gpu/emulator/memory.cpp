@@ -48,7 +48,7 @@ cudaError_t allocate(void** memory, std::size_t bytes, cudaMemoryType type) {
   if (on_device && (bytes > device_bytes() || used_bytes > device_bytes() - bytes)) {
     return failed(cudaErrorMemoryAllocation);
   }
-  void* data = ::operator new(bytes, std::align_val_t{kAlign}, std::nothrow);
+  void* data = ::operator new (bytes, std::align_val_t{kAlign}, std::nothrow);
   if (data == nullptr) {
     return failed(cudaErrorMemoryAllocation);
   }
@@ -70,7 +70,7 @@ cudaError_t release(void* memory, cudaMemoryType type) {
   }
   used_bytes -= type == cudaMemoryTypeDevice ? at->second.bytes : 0;
   allocations.erase(at);
-  ::operator delete(memory, std::align_val_t{kAlign});
+  ::operator delete (memory, std::align_val_t{kAlign});
   return cudaSuccess;
 }
 

@@ -48,8 +48,10 @@ std::string demangled(const char* name) {
 }  // namespace
 
 std::string name_of(const void* function) {
-  std::ifstream in("/proc/self/exe", std::ios::binary);
-  const std::vector<char> file{std::istreambuf_iterator<char>(in), {}};
+  static const std::vector<char> file = [] {
+    std::ifstream in("/proc/self/exe", std::ios::binary);
+    return std::vector<char>{std::istreambuf_iterator<char>(in), {}};
+  }();
   const auto header = read_at<ElfW(Ehdr)>(file, 0);
   const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(function) - program_base();
   for (std::size_t s = 0; s < header.e_shnum; ++s) {

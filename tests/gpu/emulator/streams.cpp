@@ -1,11 +1,16 @@
 // Streams, events, graphs and launches of the emulated device. Work is done when it is put on a stream, so events and
 // waits have nothing to do; a graph is a list of the work that was put on a captured stream.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "gpu/emulator/machine.h"
+#include "gpu/emulator/names.h"
 #include "gpu/emulator/runtime.h"
 #include "gpu/emulator/shared_memory.h"
 
@@ -30,6 +35,31 @@ thread_local int n_captured = 0;  // streams, by this host thread
 
 std::mutex mutex;
 std::map<const void*, std::size_t> allowed_bytes;  // of dynamic shared memory, by kernel
+
+/// What ran: printed when the program ends, with LLORCH_EMULATOR_REPORT in its environment.
+class Counts {
+ public:
+  ~Counts() {
+    if (std::getenv("LLORCH_EMULATOR_REPORT") == nullptr) {
+      return;
+    }
+    std::map<std::string, std::uint64_t> by_name;
+    for (const auto& [kernel, n_blocks] : n_blocks_) {
+      by_name[name_of(kernel)] = n_blocks;
+    }
+    for (const auto& [name, n_blocks] : by_name) {
+      std::fprintf(stderr, "%10llu blocks of %s\n", static_cast<unsigned long long>(n_blocks), name.c_str());
+    }
+  }
+  void add(const Launch& launch) {
+    const std::lock_guard lock(mutex);
+    n_blocks_[launch.kernel] += std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
+  }
+
+ private:
+  std::map<const void*, std::uint64_t> n_blocks_;
+};
+Counts counts;
 
 std::size_t allowed(const void* kernel) {
   const std::lock_guard lock(mutex);
@@ -71,7 +101,10 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, Work bo
                                       .grid = config.gridDim,
                                       .block = config.blockDim,
                                       .shared_bytes = config.dynamicSmemBytes,
-                                      .body = std::move(body)}] { run(launch); });
+                                      .body = std::move(body)}] {
+    counts.add(launch);
+    run(launch);
+  });
   return cudaSuccess;
 }
 
