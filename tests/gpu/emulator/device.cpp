@@ -1,4 +1,5 @@
 // The emulated device's properties and the runtime's errors.
+#include <cstdlib>
 #include <cstring>
 
 #include "gpu/emulator/runtime.h"
@@ -36,6 +37,12 @@ const ErrorText& text_of(cudaError_t code) {
     }
   }
   return kErrors[1];
+}
+
+/// 90 for compute capability 9.0.
+int capability() {
+  const char* text = std::getenv("LLORCH_EMULATOR_CAPABILITY");
+  return text == nullptr ? 90 : std::atoi(text);
 }
 
 cudaError_t check_device(int device) {
@@ -80,8 +87,8 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::strcpy(properties->name, "emulated device");
-  properties->major = 9;
-  properties->minor = 0;
+  properties->major = capability() / 10;
+  properties->minor = capability() % 10;
   properties->sharedMemPerBlockOptin = llorch::emulator::kMostSharedBytes;
   return check_device(device);
 }
@@ -92,10 +99,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       *value = 132;
       break;
     case cudaDevAttrComputeCapabilityMajor:
-      *value = 9;
+      *value = capability() / 10;
       break;
     case cudaDevAttrComputeCapabilityMinor:
-      *value = 0;
+      *value = capability() % 10;
       break;
     default:
       return llorch::emulator::failed(cudaErrorInvalidValue);

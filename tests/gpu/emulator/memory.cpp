@@ -52,7 +52,9 @@ cudaError_t allocate(void** memory, std::size_t bytes, cudaMemoryType type) {
   if (data == nullptr) {
     return failed(cudaErrorMemoryAllocation);
   }
-  std::memset(data, kPoison, bytes);
+  if (on_device) {
+    std::memset(data, kPoison, bytes);
+  }
   allocations[static_cast<const std::byte*>(data)] = {bytes, type};
   used_bytes += on_device ? bytes : 0;
   *memory = data;

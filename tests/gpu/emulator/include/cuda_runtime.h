@@ -1,9 +1,10 @@
 // The CUDA runtime and CUDA C++ of the emulated device: what src/backend/cuda uses of them, with the same errors.
 //
-// One device, cuda:0, like an H100: compute capability 9.0, 132 multiprocessors, 227 KB of shared memory for a block.
-// LLORCH_EMULATOR_MEMORY (bytes) is its memory, 2 GB without it. Work on a stream is done at once, or recorded while
-// the stream is captured. An allocation is one of the host's, so that AddressSanitizer sees what lies beyond it; fresh
-// memory holds NaN in every float format.
+// One device, cuda:0, like an H100: compute capability 9.0 (or LLORCH_EMULATOR_CAPABILITY, as 100 for 10.0), 132
+// multiprocessors, 227 KB of shared memory for a block, 2 GB of memory (or LLORCH_EMULATOR_MEMORY, in bytes). Work on a
+// stream is done at once, or recorded while the stream is captured. An allocation is one of the host's, so that
+// AddressSanitizer sees what lies beyond it; fresh memory of the device holds NaN in every float format.
+// LLORCH_EMULATOR_REPORT prints which kernels ran when the program ends.
 #pragma once
 
 #include <cstddef>
