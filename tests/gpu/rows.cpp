@@ -1,4 +1,7 @@
 // norm, gate and add over kinds and widths.
+#include <algorithm>
+#include <utility>
+
 #include "base/format.h"
 #include "gpu/gpucheck.h"
 
@@ -44,6 +47,44 @@ Status check_gate(const Options& options, Report& report, const GateOp& op) {
   return compare_plan(options, report, model, "gate");
 }
 
+class NoObserver : public StepObserver {
+ public:
+  void after(const StepOutput& /*output*/) override {}
+};
+
+/// Unwatched, norm and gate pack what they compute for the products that follow; watched they do not. Both give the
+/// same logits, which are also those of other numbers of tokens and near the reference's.
+Status check_packed(const Options& options, Report& report, DType type, NormKind kind, int dim, int width) {
+  constexpr int kTokens = 33;
+  constexpr std::size_t kLogits = 64;
+  MemoryModel model;
+  model.embed(kVocab, dim);
+  model.width(Slot::xn, dim);
+  model.step(NormOp{.kind = kind, .weight = model.vector(dim), .eps = 1e-5F});
+  model.linear(type, width, dim, Slot::xn, Slot::gate);
+  model.linear(type, width, dim, Slot::xn, Slot::up);
+  model.step(GateOp{});
+  model.linear(type, dim, width, Slot::gate, Slot::xn);
+  model.step(LogitsOp{.weight = model.matrix(DType::f32, static_cast<int>(kLogits), dim)});
+  Sequences sequences(1, {kTokens}, kVocab);
+  LL_ASSIGN(Pair pair, load_pair(options, model.plan, model, sequences.kv_shape(), {}));
+  std::vector<float> alone(kLogits);
+  std::vector<float> all(kLogits * kTokens);
+  std::vector<float> watched(all.size());
+  LL_TRY(pair.device->run(sequences.batch({{0, 1}}, true), {}, {.logits = alone}));
+  const Batch batch = sequences.batch({{0, kTokens}}, true);
+  LL_TRY(pair.device->run(batch, {}, {.logits = all}));
+  NoObserver observer;
+  LL_TRY(pair.device->run(batch, {}, {.logits = watched}, &observer));
+  if (all != watched || !std::equal(alone.begin(), alone.end(), all.begin())) {
+    return errorf(ErrorCode::internal, "other bits {}", all != watched ? "than step by step" : "of one token");
+  }
+  // A value that is rounded the other way moves a row by 1/127 of its largest.
+  LL_ASSIGN(const double worst, compare_steps(pair, batch, 3e-3));
+  report.worst("norm and gate before products", worst);
+  return {};
+}
+
 }  // namespace
 
 void check_rows(const Options& options, Report& report) {
@@ -58,6 +99,17 @@ void check_rows(const Options& options, Report& report) {
   for (const Act act : {Act::silu, Act::gelu_tanh, Act::gelu_erf}) {
     for (const bool gated : {true, false}) {
       report.check("gate", [&] { return check_gate(options, report, {.act = act, .gated = gated}); });
+    }
+  }
+  for (const DType type : {DType::q8_0, DType::bf16, DType::f16}) {
+    for (const NormKind kind : {NormKind::rms, NormKind::layer}) {
+      for (const auto& [dim, width] : {std::pair{256, 1088}, std::pair{96, 160}, std::pair{4096, 32}}) {
+        if (options.quick && dim > 256) {
+          continue;
+        }
+        report.check(fmt::format("packed {} {}", format_of(type).name, dim),
+                     [&] { return check_packed(options, report, type, kind, dim, width); });
+      }
     }
   }
   report.check("gate limit", [&] { return check_gate(options, report, {.limit = 1.5F, .alpha = 1.702F}); });
