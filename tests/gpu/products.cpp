@@ -36,7 +36,7 @@ MemoryModel products(DType type, int cols) {
 Status check_product(const Options& options, Report& report, DType type, int cols, Activations activations) {
   const MemoryModel model = products(type, cols);
   const std::vector<int> counts =
-      options.quick ? std::vector<int>{1, 9, 70} : std::vector<int>{1, 3, 8, 9, 33, 64, 65, 130, 200};
+      options.quick ? std::vector<int>{1, 9, 70} : std::vector<int>{1, 3, 8, 9, 20, 33, 64, 65, 130, 200};
   Sequences sequences(1, {200}, kVocab);
   const BackendOptions backend{.activations = activations};
   LL_ASSIGN(Pair pair, load_pair(options, model.plan, model, sequences.kv_shape(), backend));

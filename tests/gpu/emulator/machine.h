@@ -7,8 +7,9 @@
 // What is wrong ends the process with kStopped and a message that names kernel, block and threads: a barrier that not
 // all threads reach, lanes that ended while others wait for them, threads at different places of one barrier.
 //
-// Not emulated: what needs two threads between two meetings (spinning on memory that another thread writes), static
-// shared memory is not filled anew for each block, and times mean nothing.
+// Not emulated: threads that spin on memory which another writes. Not seen: a collective where memory needs a barrier
+// of the warp, since all lanes have come so far when any goes on; static shared memory that a block reads before it
+// writes, which holds what the block before left; an early read of what the kernel in front writes. Times mean nothing.
 #pragma once
 
 #include <cstddef>
