@@ -102,6 +102,7 @@ void check_attention(const Options& options, Report& report) {
   const Shape shapes[] = {
       {.n_heads = 4, .n_kv_heads = 2, .head_dim = 64},
       {.n_heads = 8, .n_kv_heads = 2, .head_dim = 128, .length = 700},
+      {.n_heads = 2, .n_kv_heads = 1, .head_dim = 104, .length = 600},
       {.n_heads = 32, .n_kv_heads = 8, .head_dim = 128, .length = 1100},
       {.n_heads = 3, .n_kv_heads = 3, .head_dim = 80, .rope = RopeKind::adjacent},
       {.n_heads = 6, .n_kv_heads = 1, .head_dim = 96, .window = 40},
