@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "backend/batch.h"
+#include "base/check.h"
 
 namespace llorch {
 namespace {
@@ -42,6 +43,7 @@ std::int64_t kv_piece_bytes(KvType type, int head_dim) {
 }
 
 std::int64_t kv_piece_index(int n_blocks, int n_kv_heads, int block, int head) {
+  LL_CHECK(block >= 0 && block < n_blocks, "a KV block that the cache does not have");
   const int first = block / kKvRun * kKvRun;
   const int run = std::min(kKvRun, n_blocks - first);
   return std::int64_t{first} * n_kv_heads + std::int64_t{head} * run + (block - first);

@@ -28,9 +28,9 @@ std::int64_t kv_piece_bytes(KvType type, int head_dim);
 /// Blocks whose pieces of one head lie in a row.
 inline constexpr int kKvRun = 8;
 
-/// Which of a layer's n_blocks * n_kv_heads pieces is the one of `block` and KV head `head`. kKvRun blocks at a time,
-/// and of these head after head: what attention reads for a head, blocks in order, is in long stretches of memory, and
-/// a cache that is filled from its beginning still takes only the memory it needs.
+/// Which of a layer's n_blocks * n_kv_heads pieces is that of `block` (of n_blocks) and KV head `head`. kKvRun at a
+/// time, and of these head after head: what attention reads for a head, blocks in order, is in long stretches of
+/// memory, and a cache that is filled from its beginning still takes only the memory it needs.
 std::int64_t kv_piece_index(int n_blocks, int n_kv_heads, int block, int head);
 
 /// Bytes of one KV block (k and v of kKvBlock tokens) in all layers of KV group `group`.

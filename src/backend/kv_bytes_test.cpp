@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 
@@ -35,15 +36,20 @@ TEST(KvBytes, Types) {
   EXPECT_EQ(kv_piece_bytes(KvType::q8_0, 128), kKvBlock * 128 * 34 / 32);
 }
 
-/// Every piece has a place of its own, and a head's lie one after the other through each run of blocks.
+/// Every piece has a place of its own, each run of blocks fills a stretch of its own, and a head's pieces lie one after
+/// the other in it.
 TEST(KvBytes, PiecesOfAHeadLieInRuns) {
+  EXPECT_EQ(kv_piece_index(19, 2, 5, 1), 8 + 5);
+  EXPECT_EQ(kv_piece_index(19, 2, 17, 1), 2 * 16 + 3 + 1);  // the last run has three blocks
   for (const int n_blocks : {1, kKvRun - 1, kKvRun, 2 * kKvRun + 3}) {
     for (const int n_heads : {1, 3, 8}) {
       std::set<std::int64_t> places;
       for (int block = 0; block < n_blocks; ++block) {
         for (int head = 0; head < n_heads; ++head) {
           const std::int64_t at = kv_piece_index(n_blocks, n_heads, block, head);
-          EXPECT_TRUE(at >= 0 && at < std::int64_t{n_blocks} * n_heads) << at;
+          const int first = block / kKvRun * kKvRun;
+          EXPECT_GE(at, first * n_heads);
+          EXPECT_LT(at, std::min(first + kKvRun, n_blocks) * n_heads);
           EXPECT_TRUE(places.insert(at).second) << at;
           if (block % kKvRun > 0) {
             EXPECT_EQ(at, kv_piece_index(n_blocks, n_heads, block - 1, head) + 1);

@@ -113,7 +113,7 @@ class Sequences {
   Shape shape_;
   int max_blocks_ = 0;
   std::size_t piece_bytes_ = 0;
-  Aligned<std::byte> k_, v_;           // [n_blocks, n_kv_heads] pieces
+  Aligned<std::byte> k_, v_;           // n_blocks * n_kv_heads pieces, by kv_piece_index()
   std::vector<std::int32_t> tables_;   // [n_seqs, max_blocks]
   std::vector<std::vector<float>> q_;  // of each sequence [length, width]
   WeightId sinks_ = kNoWeight;

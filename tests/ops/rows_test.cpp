@@ -222,14 +222,14 @@ struct Stored {
 
 /// rope_store of 6 tokens at positions 30..35: across the end of a block.
 Stored rope_store(const OpTable& table, const RopeStoreOp& op, int n_threads, KvType type) {
+  constexpr int kBlocks = kKvRun + 3;
   Stage stage;
   std::vector<std::int32_t> tokens(6, 0), positions, slots;
   for (int t = 0; t < 6; ++t) {
     positions.push_back(30 + t);
-    slots.push_back((t < 2 ? 2 : 0) * kKvBlock + (30 + t) % kKvBlock);
+    slots.push_back((t < 2 ? kBlocks - 1 : 0) * kKvBlock + (30 + t) % kKvBlock);
   }
   const auto piece_bytes = static_cast<std::size_t>(kv_piece_bytes(type, op.head_dim));
-  constexpr int kBlocks = 3;
   const Aligned<std::byte> k(static_cast<std::size_t>(kBlocks * op.n_kv_heads) * piece_bytes);
   const Aligned<std::byte> v(static_cast<std::size_t>(kBlocks * op.n_kv_heads) * piece_bytes);
   const KvGroup group = {.kv_slots = slots, .block_table = {}, .max_blocks = 0};

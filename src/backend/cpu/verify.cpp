@@ -156,11 +156,11 @@ Status verify_norm(Bench& bench, const Batch& batch) {
 
 /// Equal keys give equal shares: token t sees the mean of v over positions 0..t + 32, across two shuffled blocks.
 Status verify_attend(Bench& bench) {
-  constexpr int kBlocks = 3;
+  constexpr int kBlocks = kKvRun + 3;
   constexpr std::size_t kBlockFloats = std::size_t{kHeads} * kKvBlock * kHeadDim;
   std::vector<float> k(kBlocks * kBlockFloats, 0.5F);
   std::vector<float> v(kBlocks * kBlockFloats, 0.0F);
-  const std::int32_t table[] = {2, 0};
+  const std::int32_t table[] = {kKvRun + 2, 0};
   for (int p = 0; p < 2 * kKvBlock; ++p) {
     for (std::size_t h = 0; h < kHeads; ++h) {
       const std::int64_t piece = kv_piece_index(kBlocks, kHeads, table[p / kKvBlock], static_cast<int>(h));

@@ -6,6 +6,7 @@
 
 namespace llorch::emulator {
 
+/// All of `lanes` wait for each other.
 void sync_warp(std::uint32_t lanes, const std::source_location& at);
 /// Each lane's value becomes that of the lane it names, which must be one of `lanes`.
 std::uint64_t shuffle(std::uint32_t lanes, std::uint64_t value, int from_lane, const std::source_location& at);

@@ -5,7 +5,7 @@
 
 namespace llorch::emulator {
 
-/// 16 bytes, or zeros when not `there`. Both addresses are multiples of 16.
+/// 16 bytes, or zeros when not `there`. Ends the process where an address is no multiple of 16.
 void copy(void* to, const void* from, bool there);
 void commit_copies();
 /// All but the thread's last n groups have arrived.

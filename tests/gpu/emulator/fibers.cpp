@@ -1,6 +1,7 @@
 #include "gpu/emulator/fibers.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -14,7 +15,11 @@ namespace {
 
 namespace context = boost::context::detail;
 
-constexpr std::size_t kPage = 4096;
+/// Of the memory's protection, of which kStackSize is a multiple.
+std::size_t page() {
+  static const auto bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t kStackSize = 1024 * 1024;  // instrumented frames are large
@@ -39,7 +44,7 @@ Fiber* entered = nullptr;
 
 Stacks::~Stacks() {
   if (memory_ != nullptr) {
-    munmap(memory_, static_cast<std::size_t>(n_) * (kStackSize + kPage));
+    munmap(memory_, static_cast<std::size_t>(n_) * (kStackSize + page()));
   }
 }
 
@@ -48,9 +53,9 @@ void Stacks::reserve(int n) {
     return;
   }
   if (memory_ != nullptr) {
-    munmap(memory_, static_cast<std::size_t>(n_) * (kStackSize + kPage));
+    munmap(memory_, static_cast<std::size_t>(n_) * (kStackSize + page()));
   }
-  const std::size_t bytes = static_cast<std::size_t>(n) * (kStackSize + kPage);
+  const std::size_t bytes = static_cast<std::size_t>(n) * (kStackSize + page());
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     std::perror("emulator: no memory for stacks");
@@ -59,7 +64,7 @@ void Stacks::reserve(int n) {
   memory_ = static_cast<std::byte*>(memory);
   n_ = n;
   for (int i = 0; i < n; ++i) {
-    if (mprotect(bottom(i) - kPage, kPage, PROT_NONE) != 0) {
+    if (mprotect(bottom(i) - page(), page(), PROT_NONE) != 0) {
       std::perror("emulator: no guard for a stack");
       std::abort();
     }
@@ -67,7 +72,7 @@ void Stacks::reserve(int n) {
 }
 
 std::byte* Stacks::bottom(int i) const {
-  return memory_ + static_cast<std::size_t>(i) * (kStackSize + kPage) + kPage;
+  return memory_ + static_cast<std::size_t>(i) * (kStackSize + page()) + page();
 }
 
 std::size_t Stacks::size() {

@@ -268,6 +268,43 @@ __global__ void overwrite(const float* from, float* out) {
   cuda::wait_copies<0>();
 }
 
+/// A product of what was copied and waited for; told of it or not.
+__global__ void multiply_copies(const std::uint16_t* from, bool tells) {
+  LL_DYNAMIC_SHARED(std::uint16_t, shared);
+  for (unsigned int i = threadIdx.x; i < kGroupShared / 16; i += kGroupThreads) {
+    cuda::copy_async(shared + i * 8, from);
+  }
+  cuda::commit_copies();
+  cuda::wait_copies<0>();
+  if (tells) {
+    cuda::show_copies_to_products();
+  }
+  __syncthreads();
+  float sums[16][4];
+  cuda::begin_products();
+  cuda::multiply_group<false>(sums, cuda::describe(shared, 128, 256), cuda::describe(shared, 16 * 128, 128), 0);
+  cuda::commit_products();
+  cuda::wait_products<0>();
+}
+
+TEST(EmulatedInstructions, ProductsAreToldOfCopies) {
+  alignas(16) const std::array<std::uint16_t, 8> from{};
+  EXPECT_EQ(run_block(multiply_copies, kGroupThreads, kGroupShared, from.data(), true), cudaSuccess);
+  EXPECT_EXIT(run_block(multiply_copies, kGroupThreads, kGroupShared, from.data(), false),
+              testing::ExitedWithCode(kStopped), "without fence.proxy.async");
+}
+
+__global__ void copy_from(const std::uint16_t* from) {
+  LL_DYNAMIC_SHARED(float, shared);
+  cuda::copy_async(shared, from);
+}
+
+TEST(EmulatedInstructions, CopiesAreOfWholeVectors) {
+  alignas(16) const std::array<std::uint16_t, 16> from{};
+  EXPECT_EQ(run_block(copy_from, 1, 16, from.data() + 8), cudaSuccess);
+  EXPECT_EXIT(run_block(copy_from, 1, 16, from.data() + 1), testing::ExitedWithCode(kStopped), "no multiple of 16");
+}
+
 TEST(EmulatedInstructions, SomeSeedsCopyAtOnce) {
   alignas(16) std::array<float, 4> from = {1, 2, 3, 4};
   int n_early = 0;

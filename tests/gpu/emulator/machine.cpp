@@ -142,8 +142,8 @@ void Machine::run(const Launch& launch) {
 }
 
 void Machine::run_block() {
-  constexpr std::array<std::uint32_t, 4> kTurns = {0U, 3U, 15U,
-                                                   ~0U};  // a warp's turn ends after 1, 4, 16 meetings, never
+  constexpr std::array<std::uint32_t, 4> kTurns = {
+      0U, 3U, 15U, ~0U};  // a warp's turn ends after 1, 4, 16 meetings on average, hardly ever
   turn_mask_ = kTurns[random() % kTurns.size()];
   fill_shared_memory();
   forget_copies(n_threads_);

@@ -7,9 +7,13 @@
 // What is wrong ends the process with kStopped and a message that names kernel, block and threads: a barrier that not
 // all threads reach, lanes that ended while others wait for them, threads at different places of one barrier.
 //
-// Not emulated: threads that spin on memory which another writes. Not seen: a collective where memory needs a barrier
-// of the warp, since all lanes have come so far when any goes on; static shared memory that a block reads before it
-// writes, which holds what the block before left; an early read of what the kernel in front writes. Times mean nothing.
+// Not emulated: threads that spin on memory which another writes; times.
+//
+// Not seen: a barrier that is missing where a collective stands in for it, since all of its threads have come so far
+// when any goes on (the lanes of a warp; the warpgroup whose products happen when all of it wait); static shared memory
+// that a block reads before it writes, which holds what the block before left, and its size; an early read of what the
+// kernel in front writes; stores to shared memory, other than copies, that a product reads without fence.proxy.async;
+// asynchronous copies that nobody has waited for when a thread ends; registers.
 #pragma once
 
 #include <cstddef>

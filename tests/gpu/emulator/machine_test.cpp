@@ -1,6 +1,7 @@
 // Threads of a block on the emulated device: they meet as they should, and what is wrong is seen.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <set>
@@ -153,17 +154,23 @@ TEST(EmulatedBlock, WritingBehindSharedMemoryIsReported) {
   EXPECT_DEATH(run_block(write_behind, 64, 63 * sizeof(float)), "behind its 252 bytes|use-after-poison");
 }
 
+/// n: [blocks, threads]
 __global__ void count_threads(unsigned int* n) {
-  atomicAdd(n, 1);
+  const unsigned int block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  atomicAdd(n + block * blockDim.x + threadIdx.x, 1);
 }
 
 TEST(EmulatedBlock, EveryThreadOfEveryBlockRunsOnce) {
-  unsigned int n = 0;
+  std::vector<unsigned int> n(std::size_t{7} * 3 * 2 * 33);
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(7, 3, 2);
   config.blockDim = dim3(33);
-  ASSERT_EQ(cudaLaunchKernelEx(&config, count_threads, &n), cudaSuccess);
-  EXPECT_EQ(n, 7U * 3 * 2 * 33);
+  for (int i = 0; i < 3; ++i) {
+    const Seed seed(i);
+    std::fill(n.begin(), n.end(), 0U);
+    ASSERT_EQ(cudaLaunchKernelEx(&config, count_threads, n.data()), cudaSuccess);
+    EXPECT_EQ(n, std::vector<unsigned int>(n.size(), 1U));
+  }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 namespace llorch::emulator {
 
 enum class Float : std::uint8_t { f16, bf16 };
+/// The number that the bits are.
 float widen(Float type, std::uint16_t bits);
 
 /// What a lane brings: its registers.

@@ -130,6 +130,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  if (llorch::emulator::is_capturing()) {
+    return failed(cudaErrorStreamCaptureUnsupported);
+  }
   return cudaMemcpyAsync(to, from, bytes, kind, nullptr);
 }
 

@@ -1,4 +1,4 @@
-// What the parts of the emulated runtime share: errors that stick, and work on a stream.
+// What the parts of the emulated runtime share: the last error, and work on a stream.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,7 +12,7 @@ cudaError_t failed(cudaError_t code);
 
 /// Does the work at once, or records it while the stream is captured.
 void put(cudaStream_t stream, std::function<void()> work);
-/// Whether any stream is captured: many calls are errors then.
+/// Whether this host thread captures a stream: many calls are errors then.
 bool is_capturing();
 
 /// Whether all bytes lie in one allocation of the device.

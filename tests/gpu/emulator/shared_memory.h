@@ -12,9 +12,13 @@ inline constexpr std::size_t kMostSharedBytes = 227 * 1024;  // that a block can
 inline constexpr std::size_t kUsualSharedBytes = 48 * 1024;  // without asking
 inline constexpr int kPoison = 0xFF;
 
+/// For the blocks of a launch that asks for `bytes`, at most kMostSharedBytes.
 void open_shared_memory(std::size_t bytes);
+/// Before each of its blocks.
 void fill_shared_memory();
+/// After each: ends the process where the block wrote behind its memory.
 void check_shared_memory();
+/// After the last.
 void close_shared_memory();
 
 std::byte* shared_memory();

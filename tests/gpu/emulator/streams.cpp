@@ -45,7 +45,7 @@ class Counts {
     }
     std::map<std::string, std::uint64_t> by_name;
     for (const auto& [kernel, n_blocks] : n_blocks_) {
-      by_name[name_of(kernel)] = n_blocks;
+      by_name[name_of(kernel)] += n_blocks;
     }
     for (const auto& [name, n_blocks] : by_name) {
       std::fprintf(stderr, "%10llu blocks of %s\n", static_cast<unsigned long long>(n_blocks), name.c_str());

@@ -1,5 +1,5 @@
 // What every kernel's host side shares: a launch whose failure is seen at once, and which may begin before the kernel
-// in front of it has ended (programmatic dependent launch): kernels wait with wait_for_inputs() of device.cuh before
+// in front of it has ended (programmatic dependent launch): kernels wait with wait_for_inputs() of ptx.cuh before
 // they read or write what others do.
 #pragma once
 

@@ -12,7 +12,7 @@
 namespace llorch::cuda {
 
 /// The next kernel may be brought in, and this one goes on when the one in front of it has ended and its results are
-/// seen. Every kernel calls it, in every block that does not end at once, before it touches what kernels write.
+/// seen. Those launched early call it, in every block that does not end at once, before they touch what kernels write.
 __device__ inline void wait_for_inputs() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");

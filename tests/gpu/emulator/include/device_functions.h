@@ -108,8 +108,10 @@ template <class T>
 T emulated_rounded(T value) {
 #if defined(__x86_64__)
   asm("" : "+x"(value));
-#else
+#elif defined(__aarch64__)
   asm("" : "+w"(value));
+#else
+  asm("" : "+m"(value));
 #endif
   return value;
 }
@@ -117,10 +119,10 @@ inline float __fmul_rn(float a, float b) {
   return emulated_rounded(a * b);
 }
 inline float __fadd_rn(float a, float b) {
-  return emulated_rounded(emulated_rounded(a) + b);
+  return emulated_rounded(emulated_rounded(a) + emulated_rounded(b));
 }
 inline float __fsub_rn(float a, float b) {
-  return emulated_rounded(emulated_rounded(a) - b);
+  return emulated_rounded(emulated_rounded(a) - emulated_rounded(b));
 }
 inline float __fdiv_rn(float a, float b) {
   return a / b;
@@ -132,7 +134,7 @@ inline double __dmul_rn(double a, double b) {
   return emulated_rounded(a * b);
 }
 inline double __dadd_rn(double a, double b) {
-  return emulated_rounded(emulated_rounded(a) + b);
+  return emulated_rounded(emulated_rounded(a) + emulated_rounded(b));
 }
 
 inline int min(int a, int b) {
