@@ -88,7 +88,8 @@ def main() -> int:
         reports = pathlib.Path(scratch) / "gtest"
         junit = pathlib.Path(scratch) / "ctest.xml"
         env["GTEST_OUTPUT"] = f"xml:{reports}/"
-        command = ["ctest", "--test-dir", build, "--output-on-failure", "--output-junit", junit, "--timeout", "1200"]
+        command = ["ctest", "--test-dir", build, "--parallel", "2", "--output-on-failure", "--output-junit", junit,
+                   "--timeout", "1200"]
         code = subprocess.run(command, env=env).returncode
         unit = gtest_counts(reports)
         gtests = {report.stem for report in reports.glob("*.xml")}
