@@ -12,41 +12,6 @@ std::int64_t aligned(std::int64_t bytes) {
 
 }  // namespace
 
-LayoutBytes layout_unit_bytes(DType type) {
-  constexpr int kLanes = 32;
-  constexpr int kNibbles = 4 * kLanes * 16;
-  switch (type) {
-    case DType::f32:
-      return {4 * kLanes * 32, 0, 0, 0};
-    case DType::f16:
-    case DType::bf16:
-      return {4 * kLanes * 16, 0, 0, 0};
-    case DType::q8_0:
-      return {2 * kNibbles, 0, kTileRows * 16, 0};
-    case DType::q4_0:
-    case DType::iq4_nl:
-      return {kNibbles, 0, kTileRows * 16, 0};
-    case DType::q4_1:
-      return {kNibbles, 0, kTileRows * 32, 0};
-    case DType::q5_0:
-      return {kNibbles, 4 * kLanes * 4, kTileRows * 16, 0};
-    case DType::q5_1:
-      return {kNibbles, 4 * kLanes * 4, kTileRows * 32, 0};
-    case DType::q4_k:
-      return {kNibbles, 0, kTileRows * 16, kTileRows * 4};
-    case DType::q5_k:
-      return {kNibbles, 4 * kLanes * 4, kTileRows * 16, kTileRows * 4};
-    case DType::q6_k:
-      return {kNibbles, 4 * kLanes * 8, kTileRows * 16, kTileRows * 2};
-    case DType::iq4_xs:
-      return {kNibbles, 0, kTileRows * 8, kTileRows * 2};
-    case DType::mxfp4:
-      return {kNibbles, 0, kTileRows * 8, 0};
-    default:
-      return {};
-  }
-}
-
 bool has_layout(DType type) {
   return layout_unit_bytes(type).codes > 0;
 }

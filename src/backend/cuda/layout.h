@@ -40,7 +40,7 @@ struct LayoutBytes {
   std::int64_t high = 0;
   std::int64_t scales = 0;
   std::int64_t super = 0;
-  std::int64_t total() const { return codes + high + scales + super; }
+  constexpr std::int64_t total() const { return codes + high + scales + super; }
 };
 
 constexpr bool is_float(DType type) {
@@ -48,8 +48,41 @@ constexpr bool is_float(DType type) {
 }
 /// False: there are no kernels for this format.
 bool has_layout(DType type);
-/// Bytes that a unit of 16 rows, or a step of floats, takes in each part; codes 0: no layout.
-LayoutBytes layout_unit_bytes(DType type);
+/// Bytes that a unit of 16 rows, or a step of floats, takes in each part, multiples of 16; codes 0: no layout.
+constexpr LayoutBytes layout_unit_bytes(DType type) {
+  constexpr int kLanes = 32;
+  constexpr int kNibbles = 4 * kLanes * 16;
+  switch (type) {
+    case DType::f32:
+      return {4 * kLanes * 32, 0, 0, 0};
+    case DType::f16:
+    case DType::bf16:
+      return {4 * kLanes * 16, 0, 0, 0};
+    case DType::q8_0:
+      return {2 * kNibbles, 0, kTileRows * 16, 0};
+    case DType::q4_0:
+    case DType::iq4_nl:
+      return {kNibbles, 0, kTileRows * 16, 0};
+    case DType::q4_1:
+      return {kNibbles, 0, kTileRows * 32, 0};
+    case DType::q5_0:
+      return {kNibbles, 4 * kLanes * 4, kTileRows * 16, 0};
+    case DType::q5_1:
+      return {kNibbles, 4 * kLanes * 4, kTileRows * 32, 0};
+    case DType::q4_k:
+      return {kNibbles, 0, kTileRows * 16, kTileRows * 4};
+    case DType::q5_k:
+      return {kNibbles, 4 * kLanes * 4, kTileRows * 16, kTileRows * 4};
+    case DType::q6_k:
+      return {kNibbles, 4 * kLanes * 8, kTileRows * 16, kTileRows * 2};
+    case DType::iq4_xs:
+      return {kNibbles, 0, kTileRows * 8, kTileRows * 2};
+    case DType::mxfp4:
+      return {kNibbles, 0, kTileRows * 8, 0};
+    default:
+      return {};
+  }
+}
 /// Units or steps of a row of `cols` weights.
 int layout_steps(DType type, std::int64_t cols);
 int layout_tiles(std::int64_t rows);

@@ -96,13 +96,16 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   switch (attribute) {
     case cudaDevAttrMultiProcessorCount:
-      *value = 132;
+      *value = 3;  // so few that blocks go from tile to tile in small matrices too
       break;
     case cudaDevAttrComputeCapabilityMajor:
       *value = capability() / 10;
       break;
     case cudaDevAttrComputeCapabilityMinor:
       *value = capability() % 10;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      *value = static_cast<int>(llorch::emulator::kMostSharedBytes) + 1024;
       break;
     default:
       return llorch::emulator::failed(cudaErrorInvalidValue);

@@ -115,7 +115,7 @@ __global__ __launch_bounds__(kWarps* kWarp) void exact(LinearArgs p) {
       }
     } else {
       Unit<type> unit;
-      unit.load(p.w, {p.w, tile, step, lane});
+      unit.load(unit_of<type>(p.w, tile, step, lane));
 #pragma unroll
       for (int g = 0; g < kGroups; ++g) {
         decode_group<type>(unit, g, w);
@@ -159,7 +159,7 @@ __global__ void embed_rows(EmbedArgs p) {
     decode_floats<type>(p.table, tile, k32 * 2 + 1, lane, w, 1);
   } else {
     Unit<type> unit;
-    unit.load(p.table, {p.table, tile, k32 / kGroups, lane});
+    unit.load(unit_of<type>(p.table, tile, k32 / kGroups, lane));
 #pragma unroll
     for (int g = 0; g < kGroups; ++g) {
       if (g == k32 % kGroups) {

@@ -5,8 +5,9 @@
 // A unit's 8 groups are summed as ((0 + 1) + (2 + 3)), where 0 is groups 0 and 4, 1 is groups 1 and 5, ..., then added
 // to the chain: so one token can have its groups side by side in the columns of the tensor core, eight at a time.
 //
-// decode: a block a tile of 16 rows, a warp a segment; a few tokens, or one. prefill: a warp 16 rows and 32 tokens,
-// segment after segment.
+// decode_one: a warp a segment of a tile of 16 rows, tile after tile, with copies of the weights on their way to a ring
+// in shared memory. decode: the same for a few tokens, a block a tile. prefill: a warp 16 rows and 32 tokens, segment
+// after segment.
 #include <algorithm>
 
 #include "backend/cuda/kernels/launch.h"
@@ -35,14 +36,43 @@ struct XUnit {
   const float4* scales;
 };
 
+/// A conversion of a dot to a float takes eight times as long as a sum. A float between 2^23 and 2^24 has its whole
+/// number in its low bits: a dot (at most 2^19) that starts with the bits of kWhole ends with those of kWhole + dot.
+constexpr float kWhole = 0x1.8p23F;
+constexpr int kWholeBits = 0x4B400000;
+static_assert(__builtin_bit_cast(int, kWhole) == kWholeBits);
+
+/// What a scale's dots are to lose: scale * (kWhole + dot) - scale * kWhole, rounded once, is scale * dot, rounded,
+/// since scale * kWhole is exact. Powers of two may be too large for it.
+template <DType type>
+__device__ inline float excess_of(float scale) {
+  return Unit<type>::kPowers ? 0.0F : __fmul_rn(scale, -kWhole);
+}
+
+/// scale * dot, rounded; `sum` started with kWholeBits.
+template <DType type>
+__device__ inline float scaled(int sum, float scale, float excess) {
+  const float dot = __int_as_float(sum);
+  return Unit<type>::kPowers ? __fmul_rn(scale, __fsub_rn(dot, kWhole)) : __fmaf_rn(scale, dot, excess);
+}
+
+/// Scales of a lane's two rows, and what their dots are to lose.
+template <DType type>
+struct RowScales {
+  __device__ RowScales() = default;
+  __device__ RowScales(float s0, float s1) : scale{s0, s1}, excess{excess_of<type>(s0), excess_of<type>(s1)} {}
+  float scale[2];
+  float excess[2];
+};
+
 /// u = or += the exact sums c of one group: rows l / 4 and + 8, columns 2 (l % 4) and + 1.
-template <bool first>
-__device__ inline void add_group(float (&u)[4], const int (&c)[4], float s0, float s1, float x0, float x1) {
-  const float scales[4] = {__fmul_rn(s0, x0), __fmul_rn(s0, x1), __fmul_rn(s1, x0), __fmul_rn(s1, x1)};
+template <DType type, bool first>
+__device__ inline void add_group(float (&u)[4], const int (&c)[4], const RowScales<type>& s, float x0, float x1) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    const float dot = __int2float_rn(c[i]);
-    u[i] = first ? __fmul_rn(scales[i], dot) : __fmaf_rn(scales[i], dot, u[i]);
+    const float product = scaled<type>(c[i], s.scale[i / 2], s.excess[i / 2]);
+    const float x = i % 2 == 0 ? x0 : x1;
+    u[i] = first ? __fmul_rn(product, x) : __fmaf_rn(product, x, u[i]);
   }
 }
 
@@ -54,8 +84,7 @@ struct Group {
     w.codes(g, a);
 #pragma unroll
     for (int half = 0; half < kScales; ++half) {
-      s[half][0] = w.s.scale(g, half, 0);
-      s[half][1] = w.s.scale(g, half, 1);
+      s[half] = {w.s.scale(g, half, 0), w.s.scale(g, half, 1)};
     }
     if constexpr (Unit<type>::kMin) {
       min[0] = -w.s.min(g, 0);
@@ -63,7 +92,7 @@ struct Group {
     }
   }
   std::uint32_t a[4];
-  float s[kScales][2];
+  RowScales<type> s[kScales];
   float min[2];
 };
 
@@ -72,16 +101,16 @@ template <DType type, bool first>
 __device__ inline void multiply_group(float (&u)[4], const Group<type>& w, std::uint32_t b0, std::uint32_t b1,
                                       const float4& x) {
   if constexpr (Unit<type>::kHalves) {
-    int low[4] = {};
-    int high[4] = {};
+    int low[4] = {kWholeBits, kWholeBits, kWholeBits, kWholeBits};
+    int high[4] = {kWholeBits, kWholeBits, kWholeBits, kWholeBits};
     mma_q8_half(low, w.a[0], w.a[1], b0);
     mma_q8_half(high, w.a[2], w.a[3], b1);
-    add_group<first>(u, low, w.s[0][0], w.s[0][1], x.x, x.z);
-    add_group<false>(u, high, w.s[1][0], w.s[1][1], x.x, x.z);
+    add_group<type, first>(u, low, w.s[0], x.x, x.z);
+    add_group<type, false>(u, high, w.s[1], x.x, x.z);
   } else {
-    int c[4] = {};
+    int c[4] = {kWholeBits, kWholeBits, kWholeBits, kWholeBits};
     mma_q8(c, w.a, b0, b1);
-    add_group<first>(u, c, w.s[0][0], w.s[0][1], x.x, x.z);
+    add_group<type, first>(u, c, w.s[0], x.x, x.z);
   }
   if constexpr (Unit<type>::kMin) {
     u[0] = __fmaf_rn(w.min[0], x.y, u[0]);
@@ -97,6 +126,7 @@ __device__ inline void multiply_unit(float (&acc)[n_rows][n_x_tiles][4], const U
                                      const PackedX& packed, int x_tile, int unit, int lane) {
 #pragma unroll
   for (int r = 0; r < n_rows; ++r) {
+    __syncwarp();  // x comes from the L1 cache again, and not from registers that it would have to be kept in
     float first_half[n_x_tiles][4];
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
@@ -129,19 +159,25 @@ __device__ inline void multiply_unit(float (&acc)[n_rows][n_x_tiles][4], const U
   }
 }
 
-/// One unit of two rows with one token: x of the lane's own group, x0 and x4 {scale, scaled sum} of groups `quarter`
-/// and `quarter` + 4.
+/// x of one token and one unit: what a lane needs of it.
+struct XOfOne {
+  uint2 codes;  // of the group that the lane hands to the tensor core
+  float2 low;   // {scale, scaled sum} of group l % 4
+  float2 high;  // of group l % 4 + 4
+};
+
+/// One unit of two rows with one token. Column n of the tensor core is group n / 2 + 4 (n % 2), so that a lane's sums
+/// are those of groups l % 4 and l % 4 + 4 of its two rows; `own`: the group of the lane's column.
 template <DType type>
-__device__ inline void add_unit(float (&acc)[2], const Unit<type>& w, const uint2& x, const float2& x0,
-                                const float2& x4, int own, int quarter) {
-  int c[4] = {};
-  int high[4] = {};
+__device__ inline void add_unit(float (&acc)[2], const Unit<type>& w, const XOfOne& x, int own, int quarter) {
+  int c[4] = {kWholeBits, kWholeBits, kWholeBits, kWholeBits};
+  int high[4] = {kWholeBits, kWholeBits, kWholeBits, kWholeBits};
 #pragma unroll
   for (int g = 0; g < kGroups; ++g) {
     std::uint32_t a[4];
     w.codes(g, a);
-    const std::uint32_t b0 = g == own ? x.x : 0U;
-    const std::uint32_t b1 = g == own ? x.y : 0U;
+    const std::uint32_t b0 = g == own ? x.codes.x : 0U;
+    const std::uint32_t b1 = g == own ? x.codes.y : 0U;
     if constexpr (Unit<type>::kHalves) {
       mma_q8_half(c, a[0], a[1], b0);
       mma_q8_half(high, a[2], a[3], b1);
@@ -151,19 +187,20 @@ __device__ inline void add_unit(float (&acc)[2], const Unit<type>& w, const uint
   }
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    float u = __fmul_rn(__fmul_rn(w.s.scale_at(0, quarter, 0, r), x0.x), __int2float_rn(c[2 * r]));
-    if constexpr (Unit<type>::kHalves) {
-      u = __fmaf_rn(__fmul_rn(w.s.scale_at(0, quarter, 1, r), x0.x), __int2float_rn(high[2 * r]), u);
-    }
-    if constexpr (Unit<type>::kMin) {
-      u = __fmaf_rn(-w.s.min_at(0, quarter, r), x0.y, u);
-    }
-    u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 0, r), x4.x), __int2float_rn(c[2 * r + 1]), u);
-    if constexpr (Unit<type>::kHalves) {
-      u = __fmaf_rn(__fmul_rn(w.s.scale_at(1, quarter, 1, r), x4.x), __int2float_rn(high[2 * r + 1]), u);
-    }
-    if constexpr (Unit<type>::kMin) {
-      u = __fmaf_rn(-w.s.min_at(1, quarter, r), x4.y, u);
+    float u = 0;
+#pragma unroll
+    for (int upper = 0; upper < 2; ++upper) {
+      const float2& group = upper == 0 ? x.low : x.high;
+#pragma unroll
+      for (int half = 0; half < (Unit<type>::kHalves ? 2 : 1); ++half) {
+        const float scale = w.s.scale_at(upper, quarter, half, r);
+        const int sum = half == 0 ? c[2 * r + upper] : high[2 * r + upper];
+        const float product = scaled<type>(sum, scale, excess_of<type>(scale));
+        u = upper + half == 0 ? __fmul_rn(product, group.x) : __fmaf_rn(product, group.x, u);
+      }
+      if constexpr (Unit<type>::kMin) {
+        u = __fmaf_rn(-w.s.min_at(upper, quarter, r), group.y, u);
+      }
     }
     u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 1));
     u = __fadd_rn(u, __shfl_xor_sync(kAllLanes, u, 2));
@@ -182,48 +219,127 @@ struct TilePlace {
   int tile;
 };
 
-/// One token: column n of the tensor core is group n / 2 + 4 (n % 2) of a unit, so that a lane's sums are those of
-/// groups l % 4 and l % 4 + 4 of its two rows. A block goes from tile to tile, with the next weights on their way.
+/// A warp's units in shared memory: each its parts one after the other. As many as leave a multiprocessor of 228 KB
+/// room for two such blocks and a small kernel, and one of 100 KB for one.
+template <DType type>
+struct UnitRing {
+  static constexpr LayoutBytes kParts = layout_unit_bytes(type);
+  static constexpr int kUnitBytes = static_cast<int>(kParts.total());
+  static constexpr int kMostBytes = 96 * 1024;
+  static constexpr int kStages = kMostBytes / (kSegments * kUnitBytes);
+  static_assert(kStages >= 2);
+  static constexpr std::size_t kBytes = std::size_t{kSegments} * kStages * kUnitBytes;
+};
+
+template <std::int64_t bytes>
+__device__ inline void copy_part(std::byte*& to, const std::byte* from, int lane) {
+  constexpr int kVectors = static_cast<int>(bytes / 16);
+#pragma unroll
+  for (int i = 0; i < kVectors; i += kWarp) {
+    if (i + lane < kVectors) {
+      copy_async(to + (i + lane) * 16, from + (i + lane) * 16);
+    }
+  }
+  to += bytes;
+}
+
+/// The units of a warp's segment, in all tiles of its block, on their way to its ring.
+template <DType type>
+class UnitStream {
+ public:
+  using Ring = UnitRing<type>;
+  /// Units [begin, end) of K.
+  __device__ UnitStream(const Products& all, std::byte* ring, int begin, int end, int lane)
+      : all_(all), ring_(ring), begin_(begin), end_(end), unit_(begin), lane_(lane) {}
+
+  /// Begins to copy the next unit, if there is one.
+  __device__ void copy_next() {
+    if (begin_ < end_ && block_ < all_.end[all_.n - 1]) {
+      const TilePlace place(all_, block_);
+      const DeviceMatrix& m = place.p->w;
+      const int last_tile = (m.rows + kTileRows - 1) / kTileRows - 1;
+      const UnitPlace<DeviceMemory> from = unit_of<type>(m, min(place.tile, last_tile), unit_, lane_);
+      std::byte* to = ring_ + copied_ * Ring::kUnitBytes;
+      copy_part<Ring::kParts.codes>(to, from.codes, lane_);
+      copy_part<Ring::kParts.high>(to, from.high, lane_);
+      copy_part<Ring::kParts.scales>(to, from.scales, lane_);
+      copy_part<Ring::kParts.super>(to, from.super, lane_);
+      copied_ = next(copied_);
+      if (++unit_ == end_) {
+        unit_ = begin_;
+        block_ += static_cast<int>(gridDim.x);
+      }
+    }
+    commit_copies();
+  }
+
+  /// The next unit, which has been waited for.
+  __device__ Unit<type> take() {
+    const std::byte* codes = ring_ + taken_ * Ring::kUnitBytes;
+    const std::byte* high = codes + Ring::kParts.codes;
+    const std::byte* scales = high + Ring::kParts.high;
+    taken_ = next(taken_);
+    Unit<type> unit;
+    unit.load(UnitPlace<SharedMemory>{codes, high, scales, scales + Ring::kParts.scales, lane_});
+    return unit;
+  }
+
+ private:
+  __device__ static int next(int stage) { return stage + 1 == Ring::kStages ? 0 : stage + 1; }
+  const Products& all_;
+  std::byte* ring_;
+  int begin_;
+  int end_;
+  int block_ = static_cast<int>(blockIdx.x);  // of the next copy
+  int unit_;
+  int copied_ = 0;  // stages
+  int taken_ = 0;
+  int lane_;
+};
+
+/// One token. A block goes from tile to tile; its weights do not wait for the kernel in front.
 template <DType type>
 __global__ __launch_bounds__(kSegments* kWarp, 2) void decode_one(const __grid_constant__ Products all) {
+  using Ring = UnitRing<type>;
+  LL_DYNAMIC_SHARED(uint4, shared);
   __shared__ float sums[2][kSegments][kTileRows];
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int quarter = lane % 4;
   const int segment = static_cast<int>(threadIdx.x) / kWarp;
-  const int n_blocks = all.end[all.n - 1];
   const PackedX& packed = all.p[0].packed;  // all products have the same x
   const int n_units = all.p[0].w.n_steps;
   const int per_segment = segment_units(n_units);
   const int begin = segment * per_segment;
   const int end = min(begin + per_segment, n_units);
-  Unit<type> next;
-  const auto load = [&](const TilePlace& place, int unit) {
-    next.load(place.p->w,
-              {place.p->w, min(place.tile, ((place.p->w.rows + kTileRows - 1) / kTileRows) - 1), unit, lane});
-  };
-  if (begin < end) {
-    load(TilePlace(all, static_cast<int>(blockIdx.x)), begin);  // weights do not wait for the kernel in front
+  std::byte* ring = reinterpret_cast<std::byte*>(shared) + segment * Ring::kStages * Ring::kUnitBytes;
+  UnitStream<type> stream(all, ring, begin, end, lane);
+  for (int i = 0; i < Ring::kStages - 1; ++i) {
+    stream.copy_next();
   }
   wait_for_inputs();
   const std::int64_t x_unit = static_cast<std::int64_t>(blockIdx.z * all.p[0].x_step) * packed.n_steps;
-  const int own = lane / 4 / 2 + lane / 4 % 2 * 4;  // the group whose x this lane hands to the tensor core
+  const int own = lane / 4 / 2 + lane / 4 % 2 * 4;
   const auto* codes = static_cast<const uint2*>(packed.codes) + (own / 2 * kWarp + quarter) * 2 + own % 2;
   const auto* scales = reinterpret_cast<const float2*>(packed.scales) + quarter * kTokenTile;
+  const auto x_of = [&](int unit) {
+    const std::int64_t i = x_unit + unit;
+    return XOfOne{codes[i * 4 * kWarp * 2], scales[i * kGroups * kTokenTile],
+                  scales[i * kGroups * kTokenTile + 4 * kTokenTile]};
+  };
+  XOfOne next_x{};
+  if (begin < end) {
+    next_x = x_of(begin);
+  }
   int turn = 0;
-  for (int block = static_cast<int>(blockIdx.x); block < n_blocks; block += static_cast<int>(gridDim.x)) {
-    const TilePlace place(all, block);
+  for (int block = static_cast<int>(blockIdx.x); block < all.end[all.n - 1]; block += static_cast<int>(gridDim.x)) {
     float acc[2] = {};
     for (int unit = begin; unit < end; ++unit) {
-      const Unit<type> w = next;
-      if (unit + 1 < end) {
-        load(place, unit + 1);
-      } else if (block + static_cast<int>(gridDim.x) < n_blocks) {
-        load(TilePlace(all, block + static_cast<int>(gridDim.x)), begin);
-      }
-      const uint2 x = codes[(x_unit + unit) * 4 * kWarp * 2];
-      const float2 x0 = scales[(x_unit + unit) * kGroups * kTokenTile];
-      const float2 x4 = scales[(x_unit + unit) * kGroups * kTokenTile + 4 * kTokenTile];
-      add_unit(acc, w, x, x0, x4, own, quarter);
+      wait_copies<Ring::kStages - 2>();
+      __syncwarp();
+      stream.copy_next();
+      const XOfOne x = next_x;
+      next_x = x_of(unit + 1 < end ? unit + 1 : begin);
+      add_unit<type>(acc, stream.take(), x, own, quarter);
     }
     if (quarter == 0) {
       sums[turn][segment][lane / 4] = acc[0];
@@ -231,6 +347,7 @@ __global__ __launch_bounds__(kSegments* kWarp, 2) void decode_one(const __grid_c
     }
     __syncthreads();
     if (threadIdx.x < kTileRows) {
+      const TilePlace place(all, block);
       float sum = 0;
       for (int s = 0; s < kSegments && s * per_segment < n_units; ++s) {
         sum = __fadd_rn(sum, sums[turn][s][threadIdx.x]);
@@ -239,6 +356,14 @@ __global__ __launch_bounds__(kSegments* kWarp, 2) void decode_one(const __grid_c
     }
     turn ^= 1;
   }
+}
+
+/// Blocks of decode_one that a multiprocessor holds, at most 2.
+template <DType type>
+int blocks_of_one() {
+  constexpr int kOther = 2 * 1024;  // the sums, and what the driver keeps
+  const int all = device_attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+  return std::clamp(all / (static_cast<int>(UnitRing<type>::kBytes) + kOther), 1, 2);
 }
 
 /// Blocks of decode that a multiprocessor should hold: few registers for one tile of x, where loads wait for memory.
@@ -275,7 +400,7 @@ __global__ __launch_bounds__(kSegments* kWarp,
   const auto load = [&](Unit<type>(&w)[n_rows], int unit) {
 #pragma unroll
     for (int r = 0; r < n_rows; ++r) {
-      w[r].load(p.w, {p.w, min(tile + r, end_tile - 1), unit, lane});
+      w[r].load(unit_of<type>(p.w, min(tile + r, end_tile - 1), unit, lane));
     }
   };
   Unit<type> w[n_rows];
@@ -342,7 +467,7 @@ __global__ __launch_bounds__(kPrefillThreads, 3) void prefill(const __grid_const
     float acc[1][kXTiles][4] = {};
     for (int unit = begin; unit < min(begin + per_segment, p.w.n_steps); ++unit) {
       Unit<type> w[1];
-      w[0].load(p.w, {p.w, tile, unit, lane});
+      w[0].load(unit_of<type>(p.w, tile, unit, lane));
       multiply_unit<type, 1, kXTiles>(acc, w, p.packed, x_tile, unit, lane);
     }
 #pragma unroll
@@ -384,16 +509,16 @@ Status linear_of(std::span<const LinearArgs> args, Stream stream) {
   };
   if (rows == 1 && first.experts == nullptr) {
     const Products products = in_blocks(args, kTileRows);
-    constexpr int kBlocksEach = 2;  // of a multiprocessor
-    const int blocks = std::min(products.end[products.n - 1], kBlocksEach * multiprocessors());
+    constexpr std::size_t kShared = UnitRing<type>::kBytes;
+    LL_TRY(allow_shared("linear_q8 one", decode_one<type>, kShared));
+    const int blocks = std::min(products.end[products.n - 1], blocks_of_one<type>() * multiprocessors());
     return launch("linear_q8 one", decode_one<type>,
-                  {dim3(static_cast<unsigned int>(blocks), 1, batch), kSegments * kWarp}, stream, products);
+                  {dim3(static_cast<unsigned int>(blocks), 1, batch), kSegments * kWarp, kShared}, stream, products);
   }
   const int x_tiles = (rows + kTokenTile - 1) / kTokenTile;
   return x_tiles == 1   ? run(decode<type, 1, 1>, 1, 1)
          : x_tiles == 2 ? run(decode<type, 1, 2>, 1, 2)
-         : x_tiles <= 4 ? run(decode<type, 1, 4>, 1, 4)
-                        : run(decode<type, 1, 8>, 1, 8);
+                        : run(decode<type, 2, 4>, 2, 4);
 }
 
 }  // namespace

@@ -30,29 +30,73 @@ __device__ inline float half_of(std::uint32_t bits) {
   return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
 }
 
-/// Where a lane's part of unit `unit` of tile `tile` begins.
-struct UnitPlace {
-  __device__ UnitPlace(const DeviceMatrix& m, int tile, int unit, int lane_)
-      : index(static_cast<std::int64_t>(tile) * m.n_steps + unit), lane(lane_), row(lane_ / 4) {}
-  std::int64_t index;
-  int lane;
-  int row;  // and row + 8
+/// The weights where they were loaded to: codes are read once and need not stay in the L1 cache.
+struct DeviceMemory {
+  template <class T>
+  __device__ static T once(const T* at) {
+    return __ldcs(at);
+  }
+  template <class T>
+  __device__ static T again(const T* at) {
+    return __ldg(at);
+  }
+};
+/// A copy of them that the kernel made.
+struct SharedMemory {
+  template <class T>
+  __device__ static T once(const T* at) {
+    return *at;
+  }
+  template <class T>
+  __device__ static T again(const T* at) {
+    return *at;
+  }
 };
 
-/// 16 bytes that are read once: they need not stay in the L1 cache.
-__device__ inline uint4 load_once(const uint4* at) {
-  return __ldcs(at);
+/// Where the parts of a unit of 16 rows begin, and what of them is this lane's.
+template <class Memory>
+struct UnitPlace {
+  const std::byte* codes;
+  const std::byte* high;
+  const std::byte* scales;
+  const std::byte* super;
+  int lane;
+  /// Element i of what follows `part`.
+  template <class T>
+  __device__ static T once(const std::byte* part, int i) {
+    return Memory::once(reinterpret_cast<const T*>(part) + i);
+  }
+  template <class T>
+  __device__ static T again(const std::byte* part, int i) {
+    return Memory::again(reinterpret_cast<const T*>(part) + i);
+  }
+  /// The same of the lane's row r, 0 or 1.
+  template <class T>
+  __device__ T of_row(const std::byte* part, int r) const {
+    return again<T>(part, lane / 4 + r * 8);
+  }
+};
+
+/// Unit `unit` of tile `tile`.
+template <DType type>
+__device__ inline UnitPlace<DeviceMemory> unit_of(const DeviceMatrix& m, int tile, int unit, int lane) {
+  constexpr LayoutBytes kBytes = layout_unit_bytes(type);
+  const std::int64_t i = static_cast<std::int64_t>(tile) * m.n_steps + unit;
+  return {static_cast<const std::byte*>(m.codes) + i * kBytes.codes,
+          static_cast<const std::byte*>(m.high) + i * kBytes.high,
+          static_cast<const std::byte*>(m.scales) + i * kBytes.scales,
+          static_cast<const std::byte*>(m.super) + i * kBytes.super, lane};
 }
 
 /// 4-bit codes: word 2 (g % 2) + (0 or 1) of 16 bytes has the operand's registers (0, 1) or (2, 3), low halves of bytes
 /// the first; kTable: low 16 bits the first.
 struct Nibbles {
   uint4 words[4];
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    const auto* codes = static_cast<const uint4*>(m.codes) + at.index * 4 * kWarp + at.lane;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      words[i] = load_once(codes + i * kWarp);
+      words[i] = at.template once<uint4>(at.codes, i * kWarp + at.lane);
     }
   }
   __device__ std::uint32_t pair(int g, int i) const {
@@ -63,11 +107,11 @@ struct Nibbles {
 /// Fifth bits: bit i of each byte of a word of two groups belongs to register i % 4 of group i / 4.
 struct FifthBits {
   std::uint32_t words[4];
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    const auto* high = static_cast<const std::uint32_t*>(m.high) + at.index * 4 * kWarp + at.lane;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      words[i] = __ldcs(high + i * kWarp);
+      words[i] = at.template once<std::uint32_t>(at.high, i * kWarp + at.lane);
     }
   }
   /// The bits of register a of group g, at bit `to` of each byte.
@@ -106,10 +150,10 @@ __device__ inline void table_nibbles(const Nibbles& n, int g, const std::uint32_
 template <int kShift>
 struct HalfScales {
   uint4 words[2];
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    const auto* scales = static_cast<const uint4*>(m.scales) + at.index * kTileRows + at.row;
-    words[0] = __ldg(scales);
-    words[1] = __ldg(scales + 8);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    words[0] = at.template of_row<uint4>(at.scales, 0);
+    words[1] = at.template of_row<uint4>(at.scales, 1);
   }
   __device__ float scale(int g, int /*half*/, int r) const { return half_at(words[r], g) * (1.0F / (1 << kShift)); }
   __device__ float min(int /*g*/, int /*r*/) const { return 0; }
@@ -124,12 +168,12 @@ struct HalfScales {
 /// One f16 scale and one f16 addend a group: [row] of 32 bytes.
 struct HalfPairs {
   uint4 words[2][2];
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    const auto* scales = static_cast<const uint4*>(m.scales) + (at.index * kTileRows + at.row) * 2;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      words[r][0] = __ldg(scales + r * 16);
-      words[r][1] = __ldg(scales + r * 16 + 1);
+      words[r][0] = at.template again<uint4>(at.scales, (at.lane / 4 + r * 8) * 2);
+      words[r][1] = at.template again<uint4>(at.scales, (at.lane / 4 + r * 8) * 2 + 1);
     }
   }
   __device__ float scale(int g, int /*half*/, int r) const {
@@ -154,14 +198,12 @@ struct HalfPairs {
 struct KScales {
   uint4 words[2];
   std::uint32_t factors[2];
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    const std::int64_t row = at.index * kTileRows + at.row;
-    const auto* scales = static_cast<const uint4*>(m.scales) + row;
-    const auto* super = static_cast<const std::uint32_t*>(m.super) + row;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      words[r] = __ldg(scales + r * 8);
-      factors[r] = __ldg(super + r * 8);
+      words[r] = at.template of_row<uint4>(at.scales, r);
+      factors[r] = at.template of_row<std::uint32_t>(at.super, r);
     }
   }
   __device__ float scale(int g, int /*half*/, int r) const {
@@ -183,21 +225,23 @@ __device__ inline float signed_byte(std::uint32_t word, int i) {
   return static_cast<float>(static_cast<int>(word << (24 - 8 * i)) >> 24);
 }
 
+/// kMin: weights have a minimum. kHalves: a scale for each 16 weights. A scale is a half, or one times a few bits,
+/// unless kPowers: it is a power of two.
 template <DType type>
 struct Unit;
 
 template <>
 struct Unit<DType::q8_0> {
-  static constexpr bool kMin = false, kHalves = false;
+  static constexpr bool kMin = false, kHalves = false, kPowers = false;
   uint4 words[8];
   HalfScales<0> s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    const auto* codes = static_cast<const uint4*>(m.codes) + at.index * 8 * kWarp + at.lane;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      words[i] = load_once(codes + i * kWarp);
+      words[i] = at.template once<uint4>(at.codes, i * kWarp + at.lane);
     }
-    s.load(m, at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
     a[0] = words[g].x;
@@ -209,12 +253,13 @@ struct Unit<DType::q8_0> {
 
 template <>
 struct Unit<DType::q4_0> {
-  static constexpr bool kMin = false, kHalves = false;
+  static constexpr bool kMin = false, kHalves = false, kPowers = false;
   Nibbles n;
   HalfScales<4> s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    s.load(m, at);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
 #pragma unroll
@@ -227,38 +272,41 @@ struct Unit<DType::q4_0> {
 
 template <>
 struct Unit<DType::q4_1> {
-  static constexpr bool kMin = true, kHalves = false;
+  static constexpr bool kMin = true, kHalves = false, kPowers = false;
   Nibbles n;
   HalfPairs s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    s.load(m, at);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const { plain_nibbles(n, g, a); }
 };
 
 template <>
 struct Unit<DType::q4_k> {
-  static constexpr bool kMin = true, kHalves = false;
+  static constexpr bool kMin = true, kHalves = false, kPowers = false;
   Nibbles n;
   KScales s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    s.load(m, at);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const { plain_nibbles(n, g, a); }
 };
 
 template <>
 struct Unit<DType::q5_0> {
-  static constexpr bool kMin = false, kHalves = false;
+  static constexpr bool kMin = false, kHalves = false, kPowers = false;
   Nibbles n;
   FifthBits high;
   HalfScales<3> s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    high.load(m, at);
-    s.load(m, at);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    high.load(at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
 #pragma unroll
@@ -271,14 +319,15 @@ struct Unit<DType::q5_0> {
 
 template <class Scales>
 struct FiveBits {
-  static constexpr bool kMin = true, kHalves = false;
+  static constexpr bool kMin = true, kHalves = false, kPowers = false;
   Nibbles n;
   FifthBits high;
   Scales s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    high.load(m, at);
-    s.load(m, at);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    high.load(at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
     plain_nibbles(n, g, a);
@@ -295,7 +344,7 @@ struct Unit<DType::q5_k> : FiveBits<KScales> {};
 
 template <>
 struct Unit<DType::q6_k> {
-  static constexpr bool kMin = false, kHalves = true;  // a scale for each 16 weights
+  static constexpr bool kMin = false, kHalves = true, kPowers = false;
   struct Scales {
     uint4 words[2];
     float factors[2];
@@ -312,20 +361,17 @@ struct Unit<DType::q6_k> {
   Nibbles n;
   uint2 high[4];  // x: the even group of a pair; bits 2i, 2i + 1 of each byte belong to register i
   Scales s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    const auto* words = static_cast<const uint2*>(m.high) + at.index * 4 * kWarp + at.lane;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      high[i] = __ldcs(words + i * kWarp);
+      high[i] = at.template once<uint2>(at.high, i * kWarp + at.lane);
     }
-    const std::int64_t row = at.index * kTileRows + at.row;
-    const auto* scales = static_cast<const uint4*>(m.scales) + row;
-    const auto* super = static_cast<const __half*>(m.super) + row;
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      s.words[r] = __ldg(scales + r * 8);
-      s.factors[r] = __half2float(super[r * 8]);
+      s.words[r] = at.template of_row<uint4>(at.scales, r);
+      s.factors[r] = half_of(at.template of_row<std::uint16_t>(at.super, r));
     }
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
@@ -359,19 +405,20 @@ __device__ inline void iq4_nibbles(const Nibbles& n, int g, std::uint32_t (&a)[4
 
 template <>
 struct Unit<DType::iq4_nl> {
-  static constexpr bool kMin = false, kHalves = false;
+  static constexpr bool kMin = false, kHalves = false, kPowers = false;
   Nibbles n;
   HalfScales<0> s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    s.load(m, at);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    s.load(at);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const { iq4_nibbles(n, g, a); }
 };
 
 template <>
 struct Unit<DType::iq4_xs> {
-  static constexpr bool kMin = false, kHalves = false;
+  static constexpr bool kMin = false, kHalves = false, kPowers = false;
   struct Scales {
     uint2 words[2];
     float factors[2];
@@ -383,15 +430,13 @@ struct Unit<DType::iq4_xs> {
   };
   Nibbles n;
   Scales s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    const std::int64_t row = at.index * kTileRows + at.row;
-    const auto* scales = static_cast<const uint2*>(m.scales) + row;
-    const auto* super = static_cast<const __half*>(m.super) + row;
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
 #pragma unroll
     for (int r = 0; r < 2; ++r) {
-      s.words[r] = __ldg(scales + r * 8);
-      s.factors[r] = __half2float(super[r * 8]);
+      s.words[r] = at.template of_row<uint2>(at.scales, r);
+      s.factors[r] = half_of(at.template of_row<std::uint16_t>(at.super, r));
     }
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
@@ -401,7 +446,7 @@ struct Unit<DType::iq4_xs> {
 
 template <>
 struct Unit<DType::mxfp4> {
-  static constexpr bool kMin = false, kHalves = false;
+  static constexpr bool kMin = false, kHalves = false, kPowers = true;
   struct Scales {
     uint2 words[2];
     /// 2^(e - 128), also where that is no normal float.
@@ -414,11 +459,11 @@ struct Unit<DType::mxfp4> {
   };
   Nibbles n;
   Scales s;
-  __device__ void load(const DeviceMatrix& m, const UnitPlace& at) {
-    n.load(m, at);
-    const auto* scales = static_cast<const uint2*>(m.scales) + at.index * kTileRows + at.row;
-    s.words[0] = __ldg(scales);
-    s.words[1] = __ldg(scales + 8);
+  template <class Memory>
+  __device__ void load(const UnitPlace<Memory>& at) {
+    n.load(at);
+    s.words[0] = at.template of_row<uint2>(at.scales, 0);
+    s.words[1] = at.template of_row<uint2>(at.scales, 1);
   }
   __device__ void codes(int g, std::uint32_t (&a)[4]) const {
     constexpr std::uint32_t kTable[4] = {table_word(kTwiceE2m1, 0), table_word(kTwiceE2m1, 1),

@@ -89,6 +89,9 @@ inline unsigned int __byte_perm(unsigned int x, unsigned int y, unsigned int s) 
   return result;
 }
 
+inline float __int_as_float(int bits) {
+  return __builtin_bit_cast(float, bits);
+}
 inline float __uint_as_float(unsigned int bits) {
   return std::bit_cast<float>(bits);
 }
