@@ -101,7 +101,6 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
   if (!system.empty()) {
     messages.push_back({"system", system});
   }
-  LL_TRY(chat_ids(model, {{"user", "hello"}}));
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) {
     std::setlocale(LC_CTYPE, "");

@@ -101,15 +101,21 @@ Status run(const RunArgs& args) {
   LL_TRY(check_args(args));
   LoadOptions options;
   options.chat_template = args.chat_template;
+  const bool talks = args.prompt_given->count() == 0 && args.tokens_given->count() == 0;
+  Prompt prompt;
+  options.before_weights = [&](const LoadedModel& model) -> Status {
+    if (talks) {
+      LL_TRY(chat_ids(model, {{"user", "hello"}}));
+    } else {
+      LL_ASSIGN(prompt, make_prompt(args, model));
+    }
+    return {};
+  };
   LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
-  if (model.tokenizer == nullptr) {
-    return errorf(ErrorCode::model_file, "'{}' has no tokenizer", args.model);
-  }
   Answerer answerer(model, args.sampling, args.print_ids ? Show::ids : Show::text);
-  if (args.prompt_given->count() == 0 && args.tokens_given->count() == 0) {
+  if (talks) {
     return converse(model, answerer, args.system);
   }
-  LL_ASSIGN(Prompt prompt, make_prompt(args, model));
   LL_ASSIGN(const Answer answer, answerer.answer(std::move(prompt.ids), prompt.continues_text, nullptr));
   if (!args.raw && args.tokens_given->count() == 0 && !args.print_ids) {
     fmt::print("\n");

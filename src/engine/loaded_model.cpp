@@ -167,6 +167,9 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
     LL_TRY(check_vocab(*model.tokenizer, model.plan, path));
   }
   LL_ASSIGN(model.chat, load_chat(checkpoint.chat, options.chat_template));
+  if (options.before_weights) {
+    LL_TRY(options.before_weights(model));
+  }
   report(kTokenizer);
   LL_TRY(bind(*planned.source, options, model,
               [&report](double share) { report(kTokenizer + (kChecked - kTokenizer) * share); }));

@@ -30,6 +30,8 @@ struct ModelFiles {
 /// `path`: a .gguf, the first of a split set, a directory, or builtin:haiku.
 Result<ModelFiles> open_model(const std::string& path, const FileAccess& access = {});
 
+struct LoadedModel;
+
 struct LoadOptions {
   std::string device = "cpu";
   BackendOptions backend;
@@ -46,6 +48,8 @@ struct LoadOptions {
   std::shared_ptr<const Manifest> manifest;  // with `verify` only: what the model must be; null: any
   std::string chat_template;             // a file that is used in place of the model's templates; empty: the model's
   std::function<void(double)> progress;  // 0..1, never falling, while the model is loaded; may be empty
+  /// Sees the model when all but its weights and backend are loaded; an error ends the load. May be empty.
+  std::function<Status(const LoadedModel&)> before_weights;
 };
 
 struct LoadedModel {
