@@ -102,6 +102,9 @@ struct DeviceInfo {
 };
 std::vector<DeviceInfo> list_devices();
 
+/// An error that lists the known ones when no backend of this program has a device of this name.
+Status check_device_name(const std::string& device);
+
 /// Makes the backend called `device`: ref, cpu, cpu:avx2, cpu:avx512, blas, cuda:N. An unknown name lists the known
 /// ones; one that is compiled in but cannot run here says why (ErrorCode::device).
 Result<std::unique_ptr<Backend>> create_backend(const std::string& device, const BackendOptions& options);

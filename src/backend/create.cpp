@@ -16,15 +16,23 @@ std::vector<DeviceInfo> list_devices() {
   return all;
 }
 
-Result<std::unique_ptr<Backend>> create_backend(const std::string& device, const BackendOptions& options) {
-  if (options.n_threads < 0 || options.n_threads > 4096) {
-    return errorf(ErrorCode::invalid_argument, "{} threads; between 0 (all cores) and 4096 can be asked for",
-                  options.n_threads);
-  }
+namespace {
+
+/// Null: no program that was built in has this device.
+const BackendEntry* owner_of(const std::string& device) {
   for (const BackendEntry& entry : compiled_backends()) {
     if (entry.owns(device)) {
-      return entry.create(device, options);
+      return &entry;
     }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Status check_device_name(const std::string& device) {
+  if (owner_of(device) != nullptr) {
+    return {};
   }
   std::vector<std::string> known;
   for (const DeviceInfo& info : list_devices()) {
@@ -32,6 +40,15 @@ Result<std::unique_ptr<Backend>> create_backend(const std::string& device, const
   }
   return errorf(ErrorCode::invalid_argument, "unknown device '{}'; this program knows {}", device,
                 fmt::join(known, ", "));
+}
+
+Result<std::unique_ptr<Backend>> create_backend(const std::string& device, const BackendOptions& options) {
+  if (options.n_threads < 0 || options.n_threads > 4096) {
+    return errorf(ErrorCode::invalid_argument, "{} threads; between 0 (all cores) and 4096 can be asked for",
+                  options.n_threads);
+  }
+  LL_TRY(check_device_name(device));
+  return owner_of(device)->create(device, options);
 }
 
 }  // namespace llorch

@@ -63,13 +63,20 @@ std::string followed(const std::string& path) {
 
 Result<AtomicFile> AtomicFile::create(const std::string& path) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+  const bool is_there = ::stat(path.c_str(), &info) == 0;
+  if (is_there && !S_ISREG(info.st_mode)) {
     return refuse(path, "not a regular file");
   }
+  const auto keep_mode = [&](int fd) {
+    if (is_there) {
+      (void)::fchmod(fd, info.st_mode & 07777);  // a file system without modes has nothing to keep
+    }
+  };
   const std::string target = followed(path);
   // A file without a name goes with its process, whatever ends that.
   const int unnamed = ::open(folder_of(target).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
   if (unnamed >= 0) {
+    keep_mode(unnamed);
     return AtomicFile(target, "", unnamed);
   }
   int fd = -1;
@@ -78,6 +85,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
   if (fd < 0) {
     return refuse(path, std::strerror(errno));
   }
+  keep_mode(fd);
   return AtomicFile(target, std::move(temporary), fd);
 }
 

@@ -20,7 +20,7 @@ namespace llorch {
 class AtomicFile {
  public:
   /// Refuses a `path` that is there and is no regular file: a directory, a device, a pipe. Of a symbolic link the file
-  /// to which it leads is replaced.
+  /// to which it leads is replaced. The new file has the mode of the old one.
   static Result<AtomicFile> create(const std::string& path);
   ~AtomicFile();
   AtomicFile(AtomicFile&& other) noexcept;

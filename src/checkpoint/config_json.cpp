@@ -33,6 +33,10 @@ class Flattener {
         LL_TRY(object(item, key));
         continue;
       }
+      if (item.is_null()) {
+        metadata_.set_null(key);
+        continue;
+      }
       std::optional<MetaValue> leaf = item.is_array() ? array(item) : scalar(item);
       if (leaf && !metadata_.set(key, *std::move(leaf))) {
         return errorf(ErrorCode::model_file, "{}: key {} occurs twice once objects are flattened with '.'",

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,6 +32,9 @@ class Metadata {
   bool set(std::string key, MetaValue value);
   const MetaValue* find(std::string_view key) const;
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// A key that is there without a value: missing, but for is_null.
+  void set_null(std::string key) { nulls_.insert(std::move(key)); }
+  bool is_null(std::string_view key) const { return nulls_.contains(key); }
 
   /// Typed access: a missing key or another type is an error (ErrorCode::model_file) that names source, key and value.
   Result<std::int64_t> integer(std::string_view key) const;
@@ -54,6 +59,7 @@ class Metadata {
  private:
   std::string source_;
   std::map<std::string, MetaValue, std::less<>> values_;
+  std::set<std::string, std::less<>> nulls_;
 };
 
 /// One line for people: scalars in full, arrays as "[n] first, second, ...".

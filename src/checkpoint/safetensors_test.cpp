@@ -204,6 +204,8 @@ TEST(ConfigJson, FlattensToDottedKeys) {
   EXPECT_EQ(*metadata->number("b.c"), 2.5);
   EXPECT_EQ(*metadata->string("b.d.e"), "x");
   EXPECT_FALSE(metadata->has("none"));
+  EXPECT_TRUE(metadata->is_null("none"));
+  EXPECT_FALSE(metadata->is_null("nothing"));
   EXPECT_FALSE(metadata->has("objects"));
   EXPECT_TRUE(*metadata->boolean("ok"));
   EXPECT_EQ(metadata->integers("ints")->size(), 2u);

@@ -6,8 +6,12 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
+#include <span>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/roof/roof.h"
@@ -17,6 +21,7 @@
 #include "cli/cost.h"
 #include "cli/direct.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/profile.h"
 
 namespace llorch::cli {
@@ -186,8 +191,8 @@ void print(const Report& report, const LoadedModel& model, const BenchArgs& args
   const double peak_tops = int8 ? roof.int8_tops : roof.f32_tflops;
   const double prefill_tops = report.prefill_ops_per_token * median(report.measured.prefill_per_sec) / 1e12;
   const double decode_gb = report.decode_bytes_per_token * median(report.measured.decode_per_sec) / 1e9;
-  fmt::print("{} on {}, {} threads, activations {}, KV {}\n", model.files.name, model.backend->name(), report.n_threads,
-             args.device.activations, to_string(args.device.kv()));
+  fmt::print("{} on {}, {} threads, activations {}, KV {}\n", escaped(model.files.name), model.backend->name(),
+             report.n_threads, args.device.activations, to_string(args.device.kv()));
   fmt::print("roof     read {:.1f} GB/s, int8 {:.3f} Top/s, f32 {:.3f} Tflop/s  ({}, all cores, {} MB)\n",
              roof.read_gb_per_sec, roof.int8_tops, roof.f32_tflops, roof.kernels, roof.read_bytes / 1000000);
   print_rate("prefill", args.n_prompt, report.measured.prefill_per_sec);
@@ -219,6 +224,11 @@ Status bench(BenchArgs args) {
     return errorf(ErrorCode::invalid_argument, "-p {} and -n {} do not fit into the context of {} tokens",
                   args.n_prompt, args.n_decode, model.context);
   }
+  std::optional<Output> trace;
+  if (!args.trace.empty()) {
+    LL_ASSIGN(Output output, Output::create(args.trace, *model.files.checkpoint));
+    trace.emplace(std::move(output));
+  }
   Report report;
   LL_TRY(count_cost(model, args, report));
   report.n_threads = device.threads > 0 ? device.threads : physical_cores();
@@ -248,9 +258,12 @@ Status bench(BenchArgs args) {
       print_profile(decode, "decode", report.roof, report.int8_roles);
     }
   }
-  if (!args.trace.empty()) {
+  if (trace) {
     record_requests(report.measured, recorder);
-    return recorder.write_trace(args.trace);
+    std::ostringstream text;
+    recorder.write_trace(text);
+    LL_TRY(trace->write(std::as_bytes(std::span(text.view()))));
+    return trace->commit();
   }
   return {};
 }

@@ -111,8 +111,9 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
     if (line->empty()) {
       continue;
     }
-    messages.push_back({"user", std::move(*line)});
-    LL_ASSIGN(std::vector<std::int32_t> ids, encode_fitting(model, messages));
+    std::vector<ChatMessage> with_line = messages;
+    with_line.push_back({"user", std::move(*line)});
+    LL_ASSIGN(std::vector<std::int32_t> ids, encode_fitting(model, with_line));
     auto answer = answerer.answer(std::move(ids), false, &interrupted);
     fmt::print("\n");
     std::fflush(stdout);
@@ -122,12 +123,16 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
     if (!answer.ok() && !terminal) {
       return answer.error();
     }
-    if (answer.ok()) {
-      messages.push_back({"assistant", std::move(answer->text)});
-    } else {
+    if (!answer.ok()) {
       fail(answer.error());
-      messages.pop_back();
+      continue;
     }
+    if (with_line.size() <= messages.size()) {
+      note(fmt::format("the context of {} tokens is full: the oldest {} messages were left out", model.context,
+                       messages.size() + 1 - with_line.size()));
+    }
+    messages = std::move(with_line);
+    messages.push_back({"assistant", std::move(answer->text)});
   }
   return {};
 }

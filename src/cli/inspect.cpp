@@ -158,7 +158,7 @@ void print(const MemoryNeeds& needs) {
 
 void print(const Facts& facts) {
   const Checkpoint& checkpoint = *facts.files.checkpoint;
-  fmt::print("name       {}\ncontainer  {}\ntokenizer  {}\n\nmetadata\n", facts.files.name,
+  fmt::print("name       {}\ncontainer  {}\ntokenizer  {}\n\nmetadata\n", escaped(facts.files.name),
              to_string(checkpoint.container), facts.tokenizer);
   for (const auto& [key, value] : checkpoint.metadata.all()) {
     fmt::print("  {:<44} {}\n", key, shortened(value));

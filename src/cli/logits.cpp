@@ -2,15 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/format.h"
 #include "cli/direct.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 
 namespace llorch::cli {
 namespace {
@@ -25,12 +25,8 @@ struct LogitsArgs {
   DeviceArgs device;
 };
 
-Status io_error(const std::string& path) {
-  return errorf(ErrorCode::io, "cannot write '{}': {}", path, std::strerror(errno));
-}
-
-/// Runs `ids` chunk by chunk and appends each chunk's rows to `file`.
-Status write_logits(LoadedModel& model, std::span<const std::int32_t> ids, const LogitsArgs& args, std::FILE* file) {
+/// Runs `ids` chunk by chunk and appends each chunk's rows to `out`.
+Status write_logits(LoadedModel& model, std::span<const std::int32_t> ids, const LogitsArgs& args, Output& out) {
   const int vocab = model.plan.spec.vocab;
   DirectSequence sequence(*model.backend, model.kv, model.context);
   std::vector<float> rows;  // [tokens of the chunk, vocab]
@@ -38,9 +34,7 @@ Status write_logits(LoadedModel& model, std::span<const std::int32_t> ids, const
     const auto n = std::min(ids.size(), static_cast<std::size_t>(args.chunk));
     rows.resize(n * static_cast<std::size_t>(vocab));
     LL_TRY(sequence.append(ids.first(n), vocab, rows));
-    if (std::fwrite(rows.data(), sizeof(float), rows.size(), file) != rows.size()) {
-      return io_error(args.out);
-    }
+    LL_TRY(out.write(std::as_bytes(std::span(rows))));
     ids = ids.subspan(n);
   }
   return {};
@@ -57,15 +51,9 @@ Status logits(const LogitsArgs& args) {
   if (ids.size() > static_cast<std::size_t>(model.context)) {
     return errorf(ErrorCode::invalid_argument, "--tokens: {} ids, but the context holds {}", ids.size(), model.context);
   }
-  std::FILE* file = std::fopen(args.out.c_str(), "wb");
-  if (file == nullptr) {
-    return io_error(args.out);
-  }
-  Status status = write_logits(model, ids, args, file);
-  if (std::fclose(file) != 0 && status.ok()) {
-    return io_error(args.out);
-  }
-  return status;
+  LL_ASSIGN(Output out, Output::create(args.out, *model.files.checkpoint));
+  LL_TRY(write_logits(model, ids, args, out));
+  return out.commit();
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "cli/outputs.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -46,6 +48,40 @@ Status refuse_input(const std::string& out, const Checkpoint& model, const std::
     }
   }
   return {};
+}
+
+Result<Output> Output::create(const std::string& path, const Checkpoint& model) {
+  LL_TRY(refuse_input(path, model, {}));
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+      !std::filesystem::is_directory(status)) {
+    Output output(path, std::nullopt, std::fopen(path.c_str(), "wb"));
+    if (output.stream_ == nullptr) {
+      return output.error();
+    }
+    return output;
+  }
+  LL_ASSIGN(AtomicFile file, AtomicFile::create(path));
+  return Output(path, std::move(file), nullptr);
+}
+
+Error Output::error() const {
+  return errorf(ErrorCode::io, "{}: cannot be written: {}", path_, std::strerror(errno));
+}
+
+Status Output::write(std::span<const std::byte> bytes) {
+  if (file_) {
+    return file_->write(bytes);
+  }
+  return std::fwrite(bytes.data(), 1, bytes.size(), stream_.get()) == bytes.size() ? Status() : error();
+}
+
+Status Output::commit() {
+  if (file_) {
+    return file_->commit();
+  }
+  return std::fclose(stream_.release()) == 0 ? Status() : error();
 }
 
 Status refuse_builtin(const std::string& model) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/options.h"
+
 namespace llorch::cli {
 namespace {
 
@@ -27,7 +29,8 @@ double bits_of(const PerplexityReport& report) {
 
 void print(const PerplexityReport::Against& against) {
   const DivergenceSummary& d = against.divergence;
-  fmt::print("against     {} ({}), whose perplexity is {:.6g}\n", against.file, against.model, d.base_perplexity.value);
+  fmt::print("against     {} ({}), whose perplexity is {:.6g}\n", against.file, escaped(against.model),
+             d.base_perplexity.value);
   fmt::print("ratio       {}\n", with_error(d.perplexity_ratio.value, d.perplexity_ratio.standard_error));
   fmt::print("KL          mean {}, median {:.3g}, 99% {:.3g}, maximum {:.3g} nats\n", with_error(d.kl_mean, d.kl_error),
              d.kl_median, d.kl_99, d.kl_max);
@@ -55,7 +58,7 @@ nlohmann::json to_json(const PerplexityReport::Against& against) {
 
 void print(const PerplexityReport& report) {
   const Exponential perplexity = exp_of(report.nll);
-  fmt::print("{} on {}, activations {}\n", report.model, report.device, report.activations);
+  fmt::print("{} on {}, activations {}\n", escaped(report.model), report.device, report.activations);
   fmt::print("text        {}: {} bytes, {} tokens\n", report.file, report.text_bytes, report.text_tokens);
   fmt::print("windows     {}\n", how_scored(report));
   fmt::print("scored      {} tokens, {} bytes\n", report.nll.count(), report.scored_bytes);

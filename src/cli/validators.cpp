@@ -25,6 +25,7 @@ CLI::Validator whole_in(std::uint64_t low, std::uint64_t high) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
+      text = std::to_string(value);  // not 042, which would be read as octal
       return {};
     }
     return fmt::format("must be a whole number from {} to {}, not '{}'", low, high, text);

@@ -141,7 +141,7 @@ TEST(Model, RopeScalingBecomesFactors) {
   EXPECT_EQ(tensor.spec().value().layers[0].rope.factors, std::vector<float>(1, 8.0F));
   TinyModel unknown;
   unknown.set("llama.rope.scaling.type", std::string("swirl"));
-  expect_refused(unknown, "llama.rope.scaling.type is swirl: known are none, default, linear, llama3, yarn");
+  expect_refused(unknown, "llama.rope.scaling.type is swirl: known are none, default, dynamic, linear, llama3, yarn");
 }
 
 TEST(Model, RefusesNumbersOutOfRangeByKey) {

@@ -51,6 +51,11 @@ Result<std::vector<float>> factors_of_tensor(const ModelSource& source, const Te
 }
 
 Status read_linear(const ModelSource& source, Rope& rope) {
+  if (source.is_hf()) {
+    LL_ASSIGN(const double factor, source.number("rope.scaling.factor", 1e-6, kMaxFactor));
+    rope.factors.assign(static_cast<std::size_t>(rope.dims / 2), static_cast<float>(factor));
+    return {};
+  }
   LL_ASSIGN(const double old_factor, source.number_or("rope.scale_linear", 1.0, 0, kMaxFactor));
   LL_ASSIGN(const double factor, source.number_or("rope.scaling.factor", old_factor, 0, kMaxFactor));
   if (factor != 0 && factor != 1) {  // llama.cpp writes 0 for "not set"
@@ -139,6 +144,9 @@ bool has_longrope(const ModelSource& source) {
 }
 
 Status read_scaling(const ModelSource& source, Rope& rope) {
+  if (source.is_hf() && source.metadata().has("rope_scaling")) {
+    return source.refuse("rope_scaling", "an object or null is needed");
+  }
   // A GGUF without a type means linear; the oldest files give the factor under rope.scale_linear.
   LL_ASSIGN(const std::string type, source.string_or("rope.scaling.type", source.is_hf() ? "none" : "linear"));
   if (type == "longrope" || type == "su" || has_longrope(source)) {
@@ -154,8 +162,9 @@ Status read_scaling(const ModelSource& source, Rope& rope) {
   if (type == "linear") {
     return read_linear(source, rope);
   }
-  if (type != "none" && type != "default") {
-    return source.refuse("rope.scaling.type", "known are none, default, linear, llama3, yarn and longrope");
+  // "dynamic" changes angles beyond the trained context only, which no sequence here outgrows.
+  if (type != "none" && type != "default" && type != "dynamic") {
+    return source.refuse("rope.scaling.type", "known are none, default, dynamic, linear, llama3, yarn and longrope");
   }
   return {};
 }

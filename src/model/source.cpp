@@ -33,6 +33,7 @@ constexpr std::array kHfKeys = {
     NamePair{"rope.partial", "partial_rotary_factor"},
     NamePair{"rope.partial", "rope_parameters.partial_rotary_factor"},
     NamePair{"rope.partial", "rotary_pct"},
+    NamePair{"rope.partial", "rope_pct"},
     NamePair{"rope.scaling.original_context_length", "original_max_position_embeddings"},
     NamePair{"hidden_act", "hidden_act"},
     NamePair{"hidden_act", "hidden_activation"},

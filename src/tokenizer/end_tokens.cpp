@@ -14,8 +14,29 @@ namespace llorch {
 namespace {
 
 constexpr std::string_view kEndTexts[] = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>",    "<end_of_turn>", "<|endoftext|>",      "<|end_of_text|>", "</s>",
-    "<|eom_id|>", "<EOT>",      "<|return|>", "<|call|>",      "<end_of_utterance>", "<|end_of_turn|>", "<|eot|>",
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "</s>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<eos>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_utterance>",
+    "<|end_of_turn|>",
+    "<|eot|>",
+    "<turn|>",
+    "<|tool_response>",
+    "<｜end▁of▁sentence｜>",
 };
 
 struct ConfigFile {
@@ -38,16 +59,17 @@ Result<ConfigFile> read_beside(const std::string& tokenizer_json_path, std::stri
   return ConfigFile{file->path(), std::move(root).value()};
 }
 
-Status add_id(const Pipeline& tokenizer, const std::string& where, std::int64_t id, std::vector<std::int32_t>& ids) {
+/// An ID that no token has ends nothing: files of small models keep those of large ones.
+void add_id(Pipeline& tokenizer, const std::string& where, std::int64_t id, std::vector<std::int32_t>& ids) {
   if (id < 0 || id >= tokenizer.vocab_size()) {
-    return errorf(ErrorCode::model_file, "{}: eos_token_id is {}, outside the vocabulary of {} tokens", where, id,
-                  tokenizer.vocab_size());
+    tokenizer.warn(fmt::format("{}: eos_token_id {} is outside the vocabulary of {} tokens and ends nothing", where, id,
+                               tokenizer.vocab_size()));
+    return;
   }
   ids.push_back(static_cast<std::int32_t>(id));
-  return {};
 }
 
-Status read_generation_config(const Pipeline& tokenizer, const std::string& path, std::vector<std::int32_t>& ids) {
+Status read_generation_config(Pipeline& tokenizer, const std::string& path, std::vector<std::int32_t>& ids) {
   LL_ASSIGN(const ConfigFile file, read_beside(path, "generation_config.json"));
   if (!file.root.is_object() || !file.root.contains("eos_token_id") || file.root["eos_token_id"].is_null()) {
     return {};
@@ -58,12 +80,12 @@ Status read_generation_config(const Pipeline& tokenizer, const std::string& path
       return errorf(ErrorCode::model_file, "{}: eos_token_id is {}, an integer or a list of them is needed", file.path,
                     dump_json(id));
     }
-    LL_TRY(add_id(tokenizer, file.path, id.get<std::int64_t>(), ids));
+    add_id(tokenizer, file.path, id.get<std::int64_t>(), ids);
   }
   return {};
 }
 
-Status read_config(const Pipeline& tokenizer, const Metadata& config, std::vector<std::int32_t>& ids) {
+Status read_config(Pipeline& tokenizer, const Metadata& config, std::vector<std::int32_t>& ids) {
   const MetaValue* value = config.find("eos_token_id");
   if (value == nullptr) {
     return {};
@@ -71,16 +93,17 @@ Status read_config(const Pipeline& tokenizer, const Metadata& config, std::vecto
   if (std::holds_alternative<MetaArray>(*value)) {
     LL_ASSIGN(const auto list, config.integers("eos_token_id"));
     for (const std::int64_t id : list) {
-      LL_TRY(add_id(tokenizer, config.source(), id, ids));
+      add_id(tokenizer, config.source(), id, ids);
     }
     return {};
   }
   LL_ASSIGN(const std::int64_t id, config.integer("eos_token_id"));
-  return add_id(tokenizer, config.source(), id, ids);
+  add_id(tokenizer, config.source(), id, ids);
+  return {};
 }
 
 /// The id of tokenizer_config.json's "eos_token" or "bos_token": a text, or an object with "content".
-Result<std::optional<std::int32_t>> named_token(const Pipeline& tokenizer, const ConfigFile& file, const char* key) {
+Result<std::optional<std::int32_t>> named_token(Pipeline& tokenizer, const ConfigFile& file, const char* key) {
   if (!file.root.is_object() || !file.root.contains(key) || file.root[key].is_null()) {
     return std::optional<std::int32_t>();
   }
@@ -91,8 +114,8 @@ Result<std::optional<std::int32_t>> named_token(const Pipeline& tokenizer, const
   }
   const auto id = tokenizer.find(text.get<std::string>());
   if (!id) {
-    return errorf(ErrorCode::model_file, "{}: {} is {}, which is not a token of tokenizer.json", file.path, key,
-                  dump_json(text));
+    tokenizer.warn(fmt::format("{}: {} is {}, which is not a token of tokenizer.json and is left out", file.path, key,
+                               dump_json(text)));
   }
   return id;
 }
@@ -103,12 +126,14 @@ std::vector<std::int32_t> known_end_ids(const std::vector<AddedToken>& added) {
   const auto has = [&](std::string_view text) {
     return std::any_of(added.begin(), added.end(), [&](const AddedToken& t) { return t.special && t.content == text; });
   };
-  // Harmony (gpt-oss): "<|end|>" ends a message of several in one answer.
-  const bool harmony = has("<|return|>") && has("<|call|>");
+  // Harmony (gpt-oss) and those like it: "<|end|>" ends a message of several in one answer.
+  const bool harmony = (has("<|return|>") && has("<|call|>")) || (has("<|calls|>") && has("<|flush|>"));
+  const bool gemma4 = has("<|tool_response>");  // "</s>" is HTML there
   std::vector<std::int32_t> ids;
   for (const AddedToken& token : added) {
     const bool known = std::find(std::begin(kEndTexts), std::end(kEndTexts), token.content) != std::end(kEndTexts);
-    if (token.special && known && !(harmony && token.content == "<|end|>")) {
+    const bool within = (harmony && token.content == "<|end|>") || (gemma4 && token.content == "</s>");
+    if (token.special && known && !within) {
       ids.push_back(token.id);
     }
   }

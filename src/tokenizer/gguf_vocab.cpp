@@ -70,6 +70,23 @@ Status read_id(const Metadata& metadata, std::string_view key, std::size_t n_tok
   return {};
 }
 
+/// What SPM and T5 files mean that do not name their special tokens.
+void set_usual_ids(GgufVocab& vocab) {
+  const auto usual = [&](std::optional<std::int32_t>& id, std::int32_t value) {
+    if (!id && static_cast<std::size_t>(value) < vocab.tokens.size()) {
+      id = value;
+    }
+  };
+  if (vocab.model == "llama") {
+    usual(vocab.bos_id, 1);
+    usual(vocab.eos_id, 2);
+    usual(vocab.unk_id, 0);
+  } else if (vocab.model == "t5") {
+    usual(vocab.eos_id, 1);
+    usual(vocab.unk_id, 2);
+  }
+}
+
 Status read_flag(const Metadata& metadata, std::string_view key, std::optional<bool>& flag) {
   if (metadata.has(key)) {
     LL_ASSIGN(flag, metadata.boolean(key));
@@ -104,6 +121,7 @@ Result<GgufVocab> read_gguf_vocab(const Metadata& metadata) {
   LL_TRY(read_id(metadata, "tokenizer.ggml.unknown_token_id", n, vocab.unk_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eot_token_id", n, vocab.eot_id));
   LL_TRY(read_id(metadata, "tokenizer.ggml.eom_token_id", n, vocab.eom_id));
+  set_usual_ids(vocab);
   LL_TRY(read_flag(metadata, "tokenizer.ggml.add_bos_token", vocab.add_bos));
   LL_TRY(read_flag(metadata, "tokenizer.ggml.add_eos_token", vocab.add_eos));
   LL_TRY(read_flag(metadata, "tokenizer.ggml.add_space_prefix", vocab.add_space_prefix));

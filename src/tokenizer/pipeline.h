@@ -53,6 +53,7 @@ class Pipeline : public Tokenizer {
   std::span<const std::int32_t> end_ids() const override { return spec_.end_ids; }
   std::optional<std::int32_t> find(std::string_view text) const override;
   std::span<const std::string> warnings() const override { return spec_.warnings; }
+  void warn(std::string warning) { spec_.warnings.push_back(std::move(warning)); }
 
   /// Loaders that read more files afterwards (generation_config.json). `ids` in any order, in range.
   void set_end_ids(std::vector<std::int32_t> ids);

@@ -1,6 +1,7 @@
 // Tokenizers of a few tokens, made here: what is parsed, what is refused, and how the streams behave.
 #include "tokenizer/tokenizer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -359,6 +360,22 @@ TEST(Gguf, PreTokenizerNames) {
   const std::string message = gguf_refusal(gguf_metadata("klingon"));
   EXPECT_NE(message.find("'klingon'"), std::string::npos);
   EXPECT_NE(message.find("qwen2"), std::string::npos);
+}
+
+TEST(Gguf, SpmFilesMayLeaveOutTheirSpecialTokens) {
+  std::vector<std::string> texts = {"<unk>", "<s>", "</s>"};
+  for (int i = 0; i < 256; ++i) {
+    texts.push_back(fmt::format("<0x{:02X}>", i));
+  }
+  Metadata metadata("spm.gguf");
+  metadata.set("tokenizer.ggml.model", std::string("llama"));
+  metadata.set("tokenizer.ggml.tokens", MetaArray(std::vector<std::string_view>(texts.begin(), texts.end())));
+  metadata.set("tokenizer.ggml.scores", MetaArray(std::vector<double>(texts.size(), 0.0)));
+  const auto tokenizer = load_gguf_tokenizer(metadata);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
+  EXPECT_EQ((*tokenizer)->bos_id(), 1);
+  EXPECT_EQ(Ids((*tokenizer)->end_ids().begin(), (*tokenizer)->end_ids().end()), (Ids{2}));
+  EXPECT_EQ((*tokenizer)->encode("", {true, true}), (Ids{1}));
 }
 
 TEST(Gguf, DamagedVocabulariesAreRefused) {

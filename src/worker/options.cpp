@@ -13,8 +13,10 @@
 #include <random>
 #include <string_view>
 
+#include "backend/backend.h"
 #include "base/exit_code.h"
 #include "base/version.h"
+#include "tokenizer/chat.h"
 #include "worker/callback.h"
 #include "worker/config_file.h"
 
@@ -91,9 +93,20 @@ CLI::Validator seconds_in(double low, double high) {
   return CLI::Validator(check, fmt::format("SECONDS in [{} - {}]", low, high));
 }
 
+/// Digits as they are meant: CLI11 reads 010 as octal and 0x10 as well.
+std::string decimal(const std::string& text) {
+  const bool negative = text.starts_with('-');
+  const std::size_t first = text.find_first_not_of('0', negative ? 1 : 0);
+  if (text.size() == (negative ? 1 : 0) ||
+      text.find_first_not_of("0123456789", negative ? 1 : 0) != std::string::npos) {
+    throw CLI::ValidationError(fmt::format("'{}' is not a whole number", text));
+  }
+  return (negative ? "-" : "") + (first == std::string::npos ? "0" : text.substr(first));
+}
+
 template <class T>
 void add_number(CLI::App& app, const char* name, T& value, T low, T high, const char* help) {
-  app.add_option(name, value, help)->check(CLI::Range(low, high))->capture_default_str();
+  app.add_option(name, value, help)->transform(decimal)->check(CLI::Range(low, high))->capture_default_str();
 }
 
 void add_seconds(CLI::App& app, const char* name, double& value, const char* help) {
@@ -107,11 +120,14 @@ void add_model(CLI::App& app, Raw& raw) {
                  "A .gguf file, a directory with config.json and *.safetensors, or builtin:haiku (the embedded model)")
       ->check(CLI::Validator(check_not_empty, "", ""));
   app.add_option("--threads", o.threads, "most CPU threads (default: the physical cores allowed to the process)")
+      ->transform(decimal)
       ->check(CLI::Range(1, 1024));
   app.add_option("--context", o.context, "Tokens that a sequence may hold (default: the model's, at most 8192)")
+      ->transform(decimal)
       ->check(CLI::Range(2, 1 << 24));
   app.add_option("--kv-cache-mb", o.kv_cache_mb,
                  "MiB of KV cache (default: what --max-sequences full contexts need, at most half of free memory)")
+      ->transform(decimal)
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
   app.add_option("--chat-template", o.chat_template, "A template's file, in place of the model's chat templates")
       ->check(CLI::Validator(check_not_empty, "", ""));
@@ -229,6 +245,12 @@ Status finish(const Daemon& daemon, Raw& raw) {
     o.manifest = std::make_shared<const Manifest>(std::move(manifest));
     o.verify = true;
   }
+  if (!o.chat_template.empty()) {
+    if (const auto read = ChatTemplates::read_file(o.chat_template); !read.ok()) {
+      return bad("--chat-template: " + read.error().message);
+    }
+  }
+  LL_TRY(check_device_name(o.device));
   if (!raw.api_key_file.empty()) {
     LL_ASSIGN(o.keys, ApiKeys::read(raw.api_key_file));
   }

@@ -75,12 +75,13 @@ void StopSignal::run() {
       }
       continue;
     }
-    if (stop_ || !drains_) {
+    if (signalled_before_ || !drains_) {
       if (cleanup_) {
         cleanup_();
       }
-      std::_Exit(stop_ ? kSignalBase + signal : 0);
+      std::_Exit(signalled_before_ ? kSignalBase + signal : 0);
     }
+    signalled_before_ = true;
     stop_ = true;
     signalled_.notify_all();
   }

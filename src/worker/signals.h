@@ -21,7 +21,7 @@ class StopSignal {
   void set_cleanup(std::function<void()> cleanup);
   /// From here on the first signal ends wait() instead of the process.
   void set_drains();
-  /// The same as a first signal; nothing after one.
+  /// wait() ends as at a first signal, which may still come and then changes nothing.
   void raise();
   /// Returns at the first signal.
   void wait();
@@ -33,6 +33,7 @@ class StopSignal {
   std::function<void()> cleanup_;
   bool drains_ = false;
   bool stop_ = false;
+  bool signalled_before_ = false;  // by a signal, not by raise()
   bool ending_ = false;
   std::thread thread_;
 };

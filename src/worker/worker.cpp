@@ -159,6 +159,17 @@ ApiOptions api_options(const WorkerOptions& o) {
           .heartbeat_timeout = ms(o.heartbeat_timeout_s)};
 }
 
+/// A URL as logs may show it: who is asked, not the password or token.
+std::string without_secrets(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t end = std::min(url.find_first_of("?#"), url.size());
+  const std::size_t path = std::min(url.find('/', host), end);
+  const std::size_t at = url.rfind('@', path);
+  const std::size_t from = at == std::string::npos || at < host ? host : at + 1;
+  return url.substr(0, host) + url.substr(from, end - from);
+}
+
 Status report_ready(const WorkerOptions& options, const ModelInfo& info, const std::string& uri, Log& log) {
   if (options.callback_url.empty()) {
     return {};
@@ -167,7 +178,7 @@ Status report_ready(const WorkerOptions& options, const ModelInfo& info, const s
                            options.advertise_url.empty() ? uri : options.advertise_url};
   return post_ready(options.callback_url, report, [&](int attempt, const std::string& why) {
     log.event(LogLevel::warn, "callback_failed",
-              {{"attempt", std::int64_t{attempt}}, {"url", options.callback_url}, {"message", why}});
+              {{"attempt", std::int64_t{attempt}}, {"url", without_secrets(options.callback_url)}, {"message", why}});
   });
 }
 
@@ -189,13 +200,20 @@ void serve(const WorkerOptions& options, const ModelInfo& info, StopSignal& stop
   http.stop(kFlushTime);
 }
 
-/// As many descriptors as the system lets us have: each connection is one.
-void raise_descriptor_limit() {
+/// Takes as many descriptors as the system lets us have, each connection being one; of `wanted` connections returns how
+/// many there can be beside files and threads.
+int raise_descriptor_limit(int wanted) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return wanted;
   }
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlimit most{limit.rlim_max, limit.rlim_max};
+    limit.rlim_cur = ::setrlimit(RLIMIT_NOFILE, &most) == 0 ? limit.rlim_max : limit.rlim_cur;
+  }
+  constexpr rlim_t kOthers = 64;
+  const rlim_t others = std::min(kOthers, limit.rlim_cur / 2);
+  return static_cast<int>(std::min<rlim_t>(static_cast<rlim_t>(wanted), std::max<rlim_t>(limit.rlim_cur - others, 1)));
 }
 
 int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Log& log) {
@@ -253,13 +271,20 @@ int run_caught(const Daemon& daemon, const WorkerOptions& options, StopSignal& s
 }  // namespace
 
 int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
-  const ParsedOptions parsed = parse_options(daemon, argc, argv);
+  ParsedOptions parsed = parse_options(daemon, argc, argv);
   if (!parsed.options) {
     return parsed.exit_code;
   }
-  raise_descriptor_limit();
+  int& connections = parsed.options->http.max_connections;
+  const int allowed = raise_descriptor_limit(connections);
   StopSignal stop;
   Log log(parsed.options->log_format, parsed.options->log_level);
+  if (allowed < connections) {
+    log.event(LogLevel::warn, "max_connections",
+              {{"message", fmt::format("lowered from {} to {}: the process may open no more files (ulimit -n)",
+                                       connections, allowed)}});
+    connections = allowed;
+  }
   const int code = run_caught(daemon, *parsed.options, stop, log);
   if (!log.close()) {
     std::_Exit(code);

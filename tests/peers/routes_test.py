@@ -305,6 +305,19 @@ class Ends(unittest.TestCase):
             self.assertLessEqual({stream.outcome() for stream in streams}, NATURAL | {"CANCELLED"})
             self.assertEqual(streams[-1].outcome(), "CANCELLED")
 
+    def test_signal_after_shutdown(self):
+        with started("--max-sequences", "1", "--drain-timeout", "600") as worker:
+            streams = self.crowd(worker)
+            self.assertEqual(worker.post("/shutdown").status, 202)
+            support.wait_until(lambda: self.is_draining(worker), "a draining worker")
+            worker.signal(signal.SIGTERM)  # a supervisor's first, after its own POST
+            for stream in streams[:-2]:
+                stream.close()
+            for stream in streams[-2:]:
+                stream.read_all()
+                self.assertIn(stream.outcome(), NATURAL)
+            self.assertEqual(worker.wait_exit(), 0)
+
     def test_second_signal(self):
         with started("--max-sequences", "1", "--drain-timeout", "600") as worker:
             streams = self.crowd(worker)

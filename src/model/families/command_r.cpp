@@ -6,7 +6,7 @@ namespace llorch {
 
 Result<ModelSpec> read_cohere(const ModelSource& source) {
   LL_ASSIGN(ModelSpec spec, read_common(source, RopeKind::adjacent, NormKind::layer));
-  LL_ASSIGN(spec.logit_scale, read_scale(source, "logit_scale", 1));
+  LL_ASSIGN(spec.logit_scale, read_scale(source, "logit_scale", source.is_hf() ? 0.0625 : 1));
   const bool head_norms = source.has("blk.0.attn_q_norm.weight");
   for_layers(spec, [head_norms](LayerSpec& layer) {
     layer.residual = Residual::parallel_one_norm;

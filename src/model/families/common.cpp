@@ -170,11 +170,12 @@ Status read_windows(const ModelSource& source, ModelSpec& spec, int fallback,
 
 Status read_qwen_windows(const ModelSource& source, ModelSpec& spec) {
   LL_ASSIGN(const bool windowed, source.metadata().boolean_or("use_sliding_window", false));
-  if (!source.is_hf() || !windowed) {
+  if (!source.is_hf() || !windowed || source.metadata().is_null("sliding_window")) {
     return {};
   }
+  constexpr int kWindow = 4096;
   LL_ASSIGN(const auto first, source.metadata().integer_or("max_window_layers", 28));
-  return read_windows(source, spec, 0, [first](int layer) { return layer >= first; });
+  return read_windows(source, spec, kWindow, [first](int layer) { return layer >= first; });
 }
 
 void for_layers(ModelSpec& spec, const std::function<void(LayerSpec&)>& change) {

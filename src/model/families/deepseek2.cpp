@@ -65,7 +65,9 @@ Status read_latent_attention(const ModelSource& source, LayerSpec& l) {
   LL_ASSIGN(
       l.mla.v_dim,
       source.integer(source.is_hf() || is_new ? "attention.value_length_mla" : "attention.value_length", 1, kMax));
-  LL_ASSIGN(l.rope, read_rope(source, RopeKind::adjacent, rope_dims));
+  LL_ASSIGN(const bool adjacent,
+            source.is_hf() ? source.metadata().boolean_or("rope_interleave", true) : Result<bool>(true));
+  LL_ASSIGN(l.rope, read_rope(source, adjacent ? RopeKind::adjacent : RopeKind::half, rope_dims));
   l.rope.offset = l.mla.kv_rank;
   l.head_dim = l.mla.kv_rank + rope_dims;
   if (is_new) {  // these then tell what the cache holds
@@ -92,18 +94,26 @@ Status read_attention_scale(const ModelSource& source, LayerSpec& l) {
   return {};
 }
 
-Status read_gating(const ModelSource& source, Moe& moe) {
+/// A Hugging Face directory of version 3, whose class has other defaults; its files often leave them out.
+Result<bool> is_hf_v3(const ModelSource& source) {
+  if (!source.is_hf()) {
+    return false;
+  }
+  LL_ASSIGN(const auto classes, source.metadata().strings("architectures"));
+  return !classes.empty() && classes.front() == kHfClasses[1];
+}
+
+Status read_gating(const ModelSource& source, bool is_v3, Moe& moe) {
   LL_ASSIGN(const int code, source.is_hf() ? Result<int>(1) : source.integer_or("expert_gating_func", 1, 1, 2));
-  LL_ASSIGN(const std::string name, source.is_hf() ? source.metadata().string_or("scoring_func", "softmax")
-                                                   : Result<std::string>(code == 2 ? "sigmoid" : "softmax"));
+  const std::string usual = is_v3 || code == 2 ? "sigmoid" : "softmax";
+  LL_ASSIGN(const std::string name,
+            source.is_hf() ? source.metadata().string_or("scoring_func", usual) : Result<std::string>(usual));
   if (name != "softmax" && name != "sigmoid") {
     return source.refuse("scoring_func", "known are softmax and sigmoid");
   }
   moe.gating = name == "sigmoid" ? Gating::sigmoid : Gating::softmax;
   if (source.is_hf()) {
-    LL_ASSIGN(const auto classes, source.metadata().strings("architectures"));
-    const bool is_v2 = !classes.empty() && classes.front() == kHfClasses[0];
-    LL_ASSIGN(const std::string method, source.metadata().string_or("topk_method", is_v2 ? "greedy" : "noaux_tc"));
+    LL_ASSIGN(const std::string method, source.metadata().string_or("topk_method", is_v3 ? "noaux_tc" : "greedy"));
     if (method == "greedy") {
       moe.n_groups = moe.groups_used = 1;
     } else if (method != "group_limited_greedy" && method != "noaux_tc") {
@@ -119,11 +129,12 @@ Status read_experts(const ModelSource& source, ModelSpec& spec) {
   Moe moe = spec.layers.front().moe;
   LL_ASSIGN(const int n_shared, source.integer_or("expert_shared_count", 0, 0, 1024));
   moe.shared_dim = n_shared * moe.ff_dim;
-  LL_ASSIGN(moe.norm_chosen, source.boolean_or("expert_weights_norm", false));
-  LL_ASSIGN(moe.scale, read_scale(source, "expert_weights_scale", 1));
+  LL_ASSIGN(const bool is_v3, is_hf_v3(source));
+  LL_ASSIGN(moe.norm_chosen, source.boolean_or("expert_weights_norm", is_v3));
+  LL_ASSIGN(moe.scale, read_scale(source, "expert_weights_scale", is_v3 ? 2.5 : 1));
   LL_ASSIGN(moe.n_groups, source.integer_or("expert_group_count", 1, 1, kMax));
   LL_ASSIGN(moe.groups_used, source.integer_or("expert_group_used_count", moe.n_groups, 1, kMax));
-  LL_TRY(read_gating(source, moe));
+  LL_TRY(read_gating(source, is_v3, moe));
   LL_ASSIGN(const int n_dense, source.integer_or("leading_dense_block_count", 0, 0, kMax));
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
     spec.layers[i].moe = i < static_cast<std::size_t>(n_dense) || moe.n_experts == 0 ? Moe{} : moe;
