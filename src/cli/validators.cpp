@@ -24,8 +24,8 @@ CLI::Validator whole_in(std::uint64_t low, std::uint64_t high) {
   const auto check_number = [low, high](std::string& text) -> std::string {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
-      text = std::to_string(value);  // not 042, which would be read as octal
+    const bool octal = text.size() > 1 && text[0] == '0';  // CLI11 would read it so
+    if (error == std::errc() && end == text.data() + text.size() && !octal && value >= low && value <= high) {
       return {};
     }
     return fmt::format("must be a whole number from {} to {}, not '{}'", low, high, text);

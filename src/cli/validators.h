@@ -8,7 +8,8 @@ namespace llorch::cli {
 
 /// Accepts a finite number in [low, high]; CLI::Range lets NaN through.
 CLI::Validator number_in(double low, double high);
-/// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals.
+/// Accepts a decimal whole number in [low, high]; CLI::Range takes what overflows an int for 0, and hexadecimals, and
+/// octals after a 0.
 CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 
 /// Refuses "", which an unset shell variable leaves.
