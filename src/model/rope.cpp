@@ -51,13 +51,9 @@ Result<std::vector<float>> factors_of_tensor(const ModelSource& source, const Te
 }
 
 Status read_linear(const ModelSource& source, Rope& rope) {
-  if (source.is_hf()) {
-    LL_ASSIGN(const double factor, source.number("rope.scaling.factor", 1e-6, kMaxFactor));
-    rope.factors.assign(static_cast<std::size_t>(rope.dims / 2), static_cast<float>(factor));
-    return {};
-  }
   LL_ASSIGN(const double old_factor, source.number_or("rope.scale_linear", 1.0, 0, kMaxFactor));
-  LL_ASSIGN(const double factor, source.number_or("rope.scaling.factor", old_factor, 0, kMaxFactor));
+  LL_ASSIGN(const double factor, source.is_hf() ? source.number("rope.scaling.factor", 1e-6, kMaxFactor)
+                                                : source.number_or("rope.scaling.factor", old_factor, 0, kMaxFactor));
   if (factor != 0 && factor != 1) {  // llama.cpp writes 0 for "not set"
     rope.factors.assign(static_cast<std::size_t>(rope.dims / 2), static_cast<float>(factor));
   }

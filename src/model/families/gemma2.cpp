@@ -8,9 +8,10 @@ namespace {
 constexpr std::size_t kLayersOf27B = 46;
 constexpr std::string_view kHfClasses[] = {"Gemma2ForCausalLM"};
 
-/// null: no cap.
+/// 0 and null: no cap.
 Result<float> read_cap(const ModelSource& source, std::string_view key, double fallback) {
-  return source.metadata().is_null(key) ? Result<float>(0.0F) : read_scale(source, key, fallback);
+  LL_ASSIGN(const double cap, source.number_or(key, source.metadata().is_null(key) ? 0 : fallback, 0, 1e6));
+  return static_cast<float>(cap);
 }
 
 Result<ModelSpec> gemma2_spec(const ModelSource& source) {
@@ -24,11 +25,23 @@ Result<ModelSpec> gemma2_spec(const ModelSource& source) {
   return spec;
 }
 
+/// Caps that are not there: a file without the keys would have the usual ones.
+Status add_missing_caps(const ModelSource& /*source*/, const ModelSpec& spec, GgufHeader& header) {
+  if (spec.layers.front().attn_softcap == 0) {
+    header.f32("gemma2.attn_logit_softcapping", 0);
+  }
+  if (spec.final_softcap == 0) {
+    header.f32("gemma2.final_logit_softcapping", 0);
+  }
+  return {};
+}
+
 }  // namespace
 
 const Family kGemma2{.names = {.architecture = "gemma2", .hf_keys = kGemma2HfKeys, .hf_tensors = kGemma2HfTensors},
                      .hf_classes = kHfClasses,
                      .spec = gemma2_spec,
-                     .build = build_gemma};
+                     .build = build_gemma,
+                     .gguf = {.add_keys = add_missing_caps}};
 
 }  // namespace llorch
