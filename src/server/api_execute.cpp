@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "server/accept.h"
 #include "server/api.h"
 #include "tokenizer/chat.h"
 
@@ -14,7 +15,7 @@ AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) 
   if (!request.stream) {
     return AnswerFormat::single;
   }
-  const bool ndjson = http.header("accept").find("application/x-ndjson") != std::string_view::npos;
+  const bool ndjson = prefers_ndjson(http.header("accept"));
   return ndjson ? AnswerFormat::ndjson : AnswerFormat::sse;
 }
 
