@@ -28,12 +28,7 @@ const BackendEntry* owner_of(const std::string& device) {
   return nullptr;
 }
 
-}  // namespace
-
-Status check_device_name(const std::string& device) {
-  if (owner_of(device) != nullptr) {
-    return {};
-  }
+Error unknown_device(const std::string& device) {
   std::vector<std::string> known;
   for (const DeviceInfo& info : list_devices()) {
     known.push_back(info.name);
@@ -42,13 +37,22 @@ Status check_device_name(const std::string& device) {
                 fmt::join(known, ", "));
 }
 
+}  // namespace
+
+Status check_device_name(const std::string& device) {
+  return owner_of(device) != nullptr ? Status() : unknown_device(device);
+}
+
 Result<std::unique_ptr<Backend>> create_backend(const std::string& device, const BackendOptions& options) {
   if (options.n_threads < 0 || options.n_threads > 4096) {
     return errorf(ErrorCode::invalid_argument, "{} threads; between 0 (all cores) and 4096 can be asked for",
                   options.n_threads);
   }
-  LL_TRY(check_device_name(device));
-  return owner_of(device)->create(device, options);
+  const BackendEntry* owner = owner_of(device);
+  if (owner == nullptr) {
+    return unknown_device(device);
+  }
+  return owner->create(device, options);
 }
 
 }  // namespace llorch

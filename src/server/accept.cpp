@@ -2,9 +2,8 @@
 #include "server/accept.h"
 
 #include <algorithm>
-#include <cctype>
+#include <boost/beast/core/string.hpp>
 #include <charconv>
-#include <string>
 
 namespace llorch {
 namespace {
@@ -14,13 +13,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kBlank);
   return first == std::string_view::npos ? std::string_view()
                                          : text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
 }
 
 /// Takes the part of `rest` in front of the next `separator` that is in no quotes.
@@ -38,9 +30,9 @@ std::string_view take(std::string_view& rest, char separator) {
 /// The weight of a range's parameters: 1 unless one of them is q.
 double weight_of(std::string_view parameters) {
   while (!parameters.empty()) {
-    const std::string parameter = lower(take(parameters, ';'));
+    const std::string_view parameter = take(parameters, ';');
     double q = 0;
-    if (parameter.starts_with("q=") &&
+    if (boost::beast::iequals(parameter.substr(0, 2), "q=") &&
         std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), q).ec == std::errc()) {
       return q;
     }
@@ -55,10 +47,10 @@ bool prefers_ndjson(std::string_view accept) {
   double events = 0;
   while (!accept.empty()) {
     std::string_view range = take(accept, ',');
-    const std::string type = lower(take(range, ';'));
-    if (type == "application/x-ndjson") {
+    const std::string_view type = take(range, ';');
+    if (boost::beast::iequals(type, "application/x-ndjson")) {
       ndjson = weight_of(range);
-    } else if (type == "text/event-stream") {
+    } else if (boost::beast::iequals(type, "text/event-stream")) {
       events = weight_of(range);
     }
   }

@@ -65,8 +65,7 @@ Status read_latent_attention(const ModelSource& source, LayerSpec& l) {
   LL_ASSIGN(
       l.mla.v_dim,
       source.integer(source.is_hf() || is_new ? "attention.value_length_mla" : "attention.value_length", 1, kMax));
-  LL_ASSIGN(const bool adjacent,
-            source.is_hf() ? source.metadata().boolean_or("rope_interleave", true) : Result<bool>(true));
+  LL_ASSIGN(const bool adjacent, source.metadata().boolean_or("rope_interleave", true));  // no GGUF has it
   LL_ASSIGN(l.rope, read_rope(source, adjacent ? RopeKind::adjacent : RopeKind::half, rope_dims));
   l.rope.offset = l.mla.kv_rank;
   l.head_dim = l.mla.kv_rank + rope_dims;
