@@ -172,6 +172,34 @@ TEST_P(MatmulGrid, ManyRowsOfXAreTheirOwn) {
   }
 }
 
+/// Packed floats with rows longer than a piece that several tiles share: the chains of weights that are not packed.
+TEST(Matmul, PackedFloatsGoOnPieceByPiece) {
+  constexpr int kRows = 150;
+  constexpr int kCols = 4421;
+  constexpr int kMostRows = 49;
+  const auto x = random_floats(std::size_t{kMostRows} * kCols, 61);
+  Stage stage;
+  stage.activations = Activations::f32;
+  for (const DType type : {DType::f32, DType::f16, DType::bf16}) {
+    const Matrix w = random_matrix(format_of(type), kRows, kCols, 62);
+    for (const OpTable& table : tables()) {
+      const Packed packed(table, w.view);
+      if (packed.data() == nullptr) {
+        continue;
+      }
+      const auto want = product(stage, table, {.w = &w.view, .x = x.data(), .m = kMostRows}, 1);
+      for (const int m : {1, 6, 7, 16, 29, 48, 49}) {
+        for (const int n_threads : {1, 3}) {
+          const Matmul some = {.w = &w.view, .packed = packed.data(), .x = x.data(), .m = m};
+          const auto y = product(stage, table, some, n_threads);
+          EXPECT_TRUE(std::equal(y.begin(), y.end(), want.begin(), same_bits))
+              << table.name << " " << format_of(type).name << ", " << m << " rows of x, " << n_threads << " threads";
+        }
+      }
+    }
+  }
+}
+
 /// With x in whole numbers up to 127, whose scale is 1, and no minimums every table rounds where the reference does:
 /// the same bits, whatever the scales of the weights are.
 TEST(Matmul, ScaleTimesDotIsRoundedOnce) {

@@ -128,13 +128,15 @@ inline void few_rows(const Matmul& mm, const Rows8& x, int i0, int p0, int step)
       }
     }
   }
+  alignas(64) float sums[P][T][kLanes];
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
-      store_row(mm, i0 + t, (p0 + p * step) * kPanelRows, s[p][t]);
+      store(sums[p][t], s[p][t]);
     }
   }
+  store_tile(mm, {i0, T, p0, P, step}, sums[0][0]);
 }
 
 template <class Form, int P>
