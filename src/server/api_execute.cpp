@@ -6,6 +6,7 @@
 
 #include "server/accept.h"
 #include "server/api.h"
+#include "server/chat_request.h"
 #include "tokenizer/chat.h"
 
 namespace llorch {
@@ -128,7 +129,7 @@ bool Api::encode(Execution& execution) const {
   Result<std::vector<std::int32_t>> ids = chat_->encode(*tokenizer_, *body.chat, local_now());
   if (!ids.ok()) {
     const char* hint = ids.error().code == ErrorCode::unsupported ? " (the field prompt)" : "";
-    execution.job->refuse({{"messages", "template", ids.error().message + hint, ""}});
+    execution.job->refuse({{field_to_blame(*chat_, *body.chat), "template", ids.error().message + hint, ""}});
     return false;
   }
   request.prompt = std::move(*ids);

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "server/api.h"
+#include "server/chat_request.h"
 #include "server/text_requests.h"
 
 namespace llorch {
@@ -69,7 +70,7 @@ void Api::apply_template(std::string_view body, ResponseWriter& writer) const {
   }
   const auto rendered = chat_->render(*input, local_now());
   if (const auto* failure = std::get_if<jinja::Failure>(&rendered)) {
-    respond_errors(writer, {{"messages", "template", describe(*failure, info_.name), ""}});
+    respond_errors(writer, {{field_to_blame(*chat_, *input), "template", describe(*failure, info_.name), ""}});
     return;
   }
   const auto& text = std::get<jinja::Text>(rendered);

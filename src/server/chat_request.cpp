@@ -149,6 +149,10 @@ ChatInput read_chat(Fields& fields, ChatTemplates::ContentForms forms) {
   return input;
 }
 
+std::string field_to_blame(const ChatTemplates& chat, const ChatInput& input) {
+  return chat.has(input.template_name) ? "messages" : "chat_template";
+}
+
 void refuse_chat_fields(Fields& fields) {
   for (const char* name : kOtherFields) {
     if (const json* value = fields.find(name); value != nullptr) {

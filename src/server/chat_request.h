@@ -9,6 +9,9 @@
 
 namespace llorch {
 
+/// The field that is at fault when messages cannot be rendered.
+std::string field_to_blame(const ChatTemplates& chat, const ChatInput& input);
+
 /// Reads messages (required), tools, documents, chat_template (a name), chat_template_kwargs and
 /// add_generation_prompt. Messages are brought into the form that templates expect: contents in a form that the model's
 /// template knows, arguments of tool calls as objects. Faults go to `fields`.

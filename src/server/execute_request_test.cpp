@@ -193,6 +193,19 @@ TEST(ExecuteRequest, LongValuesAreShownInPart) {
   EXPECT_TRUE(faults(R"({"job_id":")" + std::string(128, 'j') + R"(","prompt":"p"})").empty());
 }
 
+TEST(ExecuteRequest, TheLastOfManyFaultsSaysThatThereAreMore) {
+  std::string fields;
+  for (int i = 0; i < 63; ++i) {
+    fields += (i == 0 ? "\"x" : ",\"x") + std::to_string(i) + "\":1";
+  }
+  const auto most = faults(with(fields));
+  ASSERT_EQ(most.size(), 63U);
+  EXPECT_EQ(most.back().field, "x62");
+  const auto more = faults(with(fields + R"(,"y":1,"z":1)"));
+  ASSERT_EQ(more.size(), 64U);
+  EXPECT_EQ(more.back().constraint, "max_errors(64)");
+}
+
 TEST(ExecuteRequest, DeepNestingIsRefused) {
   EXPECT_EQ(faults(std::string(100'000, '[')).size(), 1U);
 }

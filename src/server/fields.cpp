@@ -13,7 +13,6 @@ namespace {
 using json = OrderedJson;
 
 constexpr std::size_t kMaxShownBytes = 80;
-constexpr std::size_t kMaxUnknownFields = 32;
 
 /// A value as errors show it: JSON, cut at a character's border.
 std::string shown(const json& value) {
@@ -55,8 +54,10 @@ std::variant<OrderedJson, FieldError> parse_object(std::string_view body) {
 }
 
 void Fields::fault(std::string field, std::string constraint, std::string message, const json* value) {
-  if (errors.size() < kMaxErrors) {
+  if (errors.size() + 1 < kMaxErrors) {
     errors.push_back({std::move(field), std::move(constraint), std::move(message), value ? shown(*value) : ""});
+  } else if (!full()) {
+    errors.push_back({"body", fmt::format("max_errors({})", kMaxErrors), "has more faults than are listed here", ""});
   }
 }
 
@@ -127,9 +128,8 @@ bool Fields::is_text(const std::string& name, const json& value, std::size_t low
 }
 
 void Fields::refuse_unknown(const std::string& prefix) {
-  std::size_t n_unknown = 0;
   for (const auto& [name, value] : object_.items()) {
-    if (!known_.contains(name) && ++n_unknown <= kMaxUnknownFields) {
+    if (!known_.contains(name) && !full()) {
       fault(prefix + name.substr(0, kMaxShownBytes), "unknown", "is not a field of this request", &value);
     }
   }

@@ -35,6 +35,7 @@ class Fields {
 
   std::vector<FieldError> errors;
 
+  /// The last one that there is room for says that there are more.
   void fault(std::string field, std::string constraint, std::string message, const OrderedJson* value);
   bool full() const { return errors.size() >= kMaxErrors; }
   /// The value of a field; remembers that the name is known. null is the same as absent: many clients write it so.

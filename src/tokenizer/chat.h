@@ -69,6 +69,11 @@ class ChatTemplates {
   Result<std::vector<std::int32_t>> encode(const Tokenizer& tokenizer, const ChatInput& input,
                                            std::chrono::local_seconds now) const;
 
+  /// Whether this name, or no name, chooses one of the templates that there are.
+  bool has(std::string_view template_name) const {
+    return template_name.empty() || templates_.empty() || templates_.contains(template_name);
+  }
+
   /// How messages[i].content may look: a text, a list of parts ({"type": "text", "text": ...}), or both. Found out by
   /// rendering one of each.
   struct ContentForms {
