@@ -79,6 +79,12 @@ Result<std::vector<std::int32_t>> chat_ids(const LoadedModel& model, const std::
   return ids;
 }
 
+void print_stats(const Answer& answer) {
+  const Timings& t = answer.end.timings;
+  note(fmt::format("{} prompt tokens in {:.1f} ms, {} tokens at {:.1f} tokens/s, ended by {}", t.prompt_tokens,
+                   t.prefill_ms, answer.end.tokens_out, t.tokens_per_sec, to_string(answer.end.reason)));
+}
+
 Answerer::Answerer(LoadedModel& model, const SamplingArgs& args, Show show)
     : engine_(*model.backend, *model.tokenizer, model.plan.spec.vocab, model.kv, engine_options(model)),
       args_(&args),

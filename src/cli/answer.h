@@ -28,6 +28,9 @@ struct Answer {
   bool stopped = false;  // by the flag of Answerer::answer
 };
 
+/// Times and speed, on stderr.
+void print_stats(const Answer& answer);
+
 class Answerer {
  public:
   /// `model` has a tokenizer and must outlive this.

@@ -296,7 +296,8 @@ Verb add_bench(CLI::App& root) {
   app->add_flag("--json", args->json, "one JSON object, with --profile the table too");
   app->add_flag("--profile", args->profile,
                 "a table by op, for prefill and for decode (recording costs a little time)");
-  app->add_option("--trace", args->trace, "writes a Chrome/Perfetto trace of threads and requests to this file");
+  app->add_option("--trace", args->trace, "writes a Chrome/Perfetto trace of threads and requests to this file")
+      ->check(not_empty());
   add_device_options(*app, args->device);
   return {app, [args] { return finish(bench(*args)); }};
 }

@@ -96,7 +96,7 @@ Result<std::vector<std::int32_t>> encode_fitting(const LoadedModel& model, std::
 
 }  // namespace
 
-Status converse(LoadedModel& model, Answerer& answerer, const std::string& system) {
+Status converse(LoadedModel& model, Answerer& answerer, const std::string& system, bool stats) {
   std::vector<ChatMessage> messages;
   if (!system.empty()) {
     messages.push_back({"system", system});
@@ -126,6 +126,9 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
     if (!answer.ok()) {
       fail(answer.error());
       continue;
+    }
+    if (stats) {
+      print_stats(*answer);
     }
     if (with_line.size() <= messages.size()) {
       note(fmt::format("the context of {} tokens is full: the oldest {} messages were left out", model.context,

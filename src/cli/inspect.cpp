@@ -201,6 +201,7 @@ Verb add_inspect(CLI::App& root) {
   app->add_flag("--memory", args->memory, "only what the device would hold for it, with every token of the context");
   app->add_option("--sequences", args->sequences, "full contexts that --memory counts")
       ->check(whole_in(1, 1024))
+      ->needs("--memory")
       ->capture_default_str();
   add_device_options(*app, args->device);
   app->add_flag("--json", args->json, "one JSON object");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -36,7 +37,13 @@ int parse_and_act(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return root.exit(success);
   } catch (const CLI::ParseError& error) {
-    note(error.what());
+    if (!root.get_subcommands().empty()) {
+      note(error.what());
+    } else if (argc > 1) {
+      note(fmt::format("'{}' is no verb; llorch --help lists them", argv[1]));
+    } else {
+      note("a verb is missing; llorch --help lists them");
+    }
     return kExitBadArguments;
   }
   for (const Verb& verb : verbs) {
@@ -61,6 +68,7 @@ int flush_output(int code) {
 
 int main(int argc, char** argv) {
   using namespace llorch;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is then an error like a full disk
   try {
     return cli::flush_output(cli::parse_and_act(argc, argv));
   } catch (const std::bad_alloc&) {

@@ -295,10 +295,13 @@ Verb add_render(CLI::App& root) {
   app->add_option("MODEL", args->model, "model file or directory, builtin:haiku, or a template (.jinja)")->required();
   args->text_given = app->add_option("TEXT", args->text, "a user's message; without it: JSON from standard input");
   app->add_option("--system", args->system, "with TEXT: a system message before it");
-  app->add_option("--messages", args->messages_file, "a JSON file: a list of messages, or an object with \"messages\"");
-  app->add_option("--tools", args->tools_file, "a JSON file: a list of tools");
-  app->add_option("--chat-template", args->template_file, "a template's file, in place of the model's");
-  app->add_option("--name", args->name, "which of the model's templates: default, tool_use, rag, ...");
+  app->add_option("--messages", args->messages_file, "a JSON file: a list of messages, or an object with \"messages\"")
+      ->check(not_empty());
+  app->add_option("--tools", args->tools_file, "a JSON file: a list of tools")->check(not_empty());
+  app->add_option("--chat-template", args->template_file, "a template's file, in place of the model's")
+      ->check(not_empty());
+  app->add_option("--name", args->name, "which of the model's templates: default, tool_use, rag, ...")
+      ->check(not_empty());
   app->add_option("--now", args->now, "the time that strftime_now sees: 2026-01-15T12:34:56");
   app->add_flag("--no-generation-prompt", args->no_prompt, "does not open the assistant's turn");
   app->add_flag("--json", args->as_json, R"(prints {"rendered","ids"})");

@@ -91,12 +91,6 @@ Result<Prompt> make_prompt(const RunArgs& args, const LoadedModel& model) {
   return prompt;
 }
 
-void print_stats(const Answer& answer) {
-  const Timings& t = answer.end.timings;
-  note(fmt::format("{} prompt tokens in {:.1f} ms, {} tokens at {:.1f} tokens/s, ended by {}", t.prompt_tokens,
-                   t.prefill_ms, answer.end.tokens_out, t.tokens_per_sec, to_string(answer.end.reason)));
-}
-
 Status run(const RunArgs& args) {
   LL_TRY(check_args(args));
   LoadOptions options;
@@ -114,7 +108,7 @@ Status run(const RunArgs& args) {
   LL_ASSIGN(LoadedModel model, load(args.model, args.device, options));
   Answerer answerer(model, args.sampling, args.print_ids ? Show::ids : Show::text);
   if (talks) {
-    return converse(model, answerer, args.system);
+    return converse(model, answerer, args.system, args.stats);
   }
   LL_ASSIGN(const Answer answer, answerer.answer(std::move(prompt.ids), prompt.continues_text, nullptr));
   if (!args.raw && args.tokens_given->count() == 0 && !args.print_ids) {
@@ -134,14 +128,16 @@ Verb add_run(CLI::App& root) {
   args->model_given = app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku (the default)");
   args->prompt_given = app->add_option("PROMPT", args->prompt, "goes through the model's chat template");
   app->add_option("--system", args->system, "system message of the conversation");
-  app->add_option("--chat-template", args->chat_template, "a template's file, in place of the model's");
+  app->add_option("--chat-template", args->chat_template, "a template's file, in place of the model's")
+      ->check(not_empty());
   app->add_flag("--raw", args->raw,
                 "no chat template: the prompt as it is, with BOS as the file says; prints the continuation alone");
-  app->add_flag("--parse-special", args->parse_special, "with --raw: text of control tokens becomes those tokens");
+  app->add_flag("--parse-special", args->parse_special, "with --raw: text of control tokens becomes those tokens")
+      ->needs("--raw");
   args->tokens_given =
       app->add_option("--tokens", args->tokens, "instead of a prompt exactly these ids: 1,2,3 (no BOS)");
   app->add_flag("--print-ids", args->print_ids, "prints the new token ids with blanks between them, nothing else");
-  app->add_flag("--stats", args->stats, "prints times and speed on stderr afterwards");
+  app->add_flag("--stats", args->stats, "prints times and speed on stderr after each answer");
   add_sampling_options(*app, args->sampling);
   add_device_options(*app, args->device);
   return {app, [args] { return finish(run(*args)); }};

@@ -186,8 +186,11 @@ Verb add_tokenize(CLI::App& root) {
   app->add_flag("--parse-special", args->parse_special, "text of control tokens becomes those tokens");
   app->add_flag("--add-special", args->add_special, "with BOS and EOS, as the file says");
   app->add_flag(
-      "--jsonl", args->jsonl,
-      R"(a line {"text"} or {"bytes_b64"} in, {"ids","ids_plain","ids_special","decoded","decoded_skip"} out)");
+         "--jsonl", args->jsonl,
+         R"(a line {"text"} or {"bytes_b64"} in, {"ids","ids_plain","ids_special","decoded","decoded_skip"} out)")
+      ->excludes(args->given)
+      ->excludes("--parse-special")
+      ->excludes("--add-special");
   return {app, [args] { return finish(tokenize(*args)); }};
 }
 
@@ -197,7 +200,8 @@ Verb add_detokenize(CLI::App& root) {
   app->add_option("MODEL", args->model, kModelHelp)->required();
   args->given = app->add_option("IDS", args->input, "1,2,3; without it: all of standard input");
   app->add_flag("--jsonl", args->jsonl,
-                R"(a line {"ids"} in, {"decoded","decoded_skip","streamed","streamed_skip","pieces_b64"} out)");
+                R"(a line {"ids"} in, {"decoded","decoded_skip","streamed","streamed_skip","pieces_b64"} out)")
+      ->excludes(args->given);
   return {app, [args] { return finish(detokenize(*args)); }};
 }
 

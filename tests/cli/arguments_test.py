@@ -45,8 +45,8 @@ class Arguments(unittest.TestCase):
             self.assertIn(part, text)
 
     def test_no_verb(self):
-        self.refused()
-        self.refused("dance")
+        self.refused(says="a verb is missing")
+        self.refused("dance", says="'dance' is no verb")
         self.refused("--no-such-option")
 
     def test_missing_arguments(self):
@@ -71,6 +71,16 @@ class Arguments(unittest.TestCase):
 
     def test_version(self):
         self.assertRegex(tool.output("--version").decode(), r"^llorch \d+\.\d+\.\d+\n$")
+
+    def test_options_that_would_be_ignored(self):
+        self.refused("tokenize", HAIKU, "text", "--jsonl", says="TEXT excludes --jsonl")
+        self.refused("tokenize", HAIKU, "--jsonl", "--parse-special", says="--parse-special excludes --jsonl")
+        self.refused("detokenize", HAIKU, "1", "--jsonl", says="IDS excludes --jsonl")
+        self.refused("inspect", HAIKU, "--sequences", "2", says="--sequences requires --memory")
+        self.refused("run", HAIKU, "hello", "--parse-special", says="--parse-special requires --raw")
+        for verb, option in (("run", "--chat-template"), ("render", "--chat-template"), ("render", "--name"), ("render", "--tools"),
+                             ("render", "--messages"), ("bench", "--trace")):
+            self.refused(verb, HAIKU, option, "", says=f"{option}: must not be empty")
 
     def test_too_many_stops(self):
         self.refused("run", HAIKU, "hello", *(["--stop", "x"] * 17), says="16")
