@@ -104,6 +104,7 @@ class Arguments(unittest.TestCase):
 
     def test_a_device_that_is_not_here(self):
         self.refused("run", HAIKU, "hello", "--device", "cuda:99", code=4, says="cuda:99")
+        self.refused("inspect", HAIKU, "--memory", "--device", "cuda:99", code=4, says="cuda:99")
 
     def test_a_lone_prompt_is_not_a_model(self):
         self.refused("run", "write a haiku", code=3, says="no such file")

@@ -13,9 +13,11 @@ namespace {
 
 TEST(Start, AWildcardAddressNeedsAnAdvertiseUrl) {
   const std::string callback = "http://127.0.0.1:1/ready";
-  Daemon refused({"--model", "builtin:haiku", "--port", "0", "--host", "0.0.0.0", "--callback-url", callback});
-  EXPECT_EQ(refused.wait_exit(), 2);
-  EXPECT_NE(refused.errors().find("--advertise-url"), std::string::npos) << refused.errors();
+  for (const char* host : {"0.0.0.0", "::", "0", "0x0", "::ffff:0.0.0.0"}) {
+    Daemon refused({"--model", "builtin:haiku", "--port", "0", "--host", host, "--callback-url", callback});
+    EXPECT_EQ(refused.wait_exit(), 2) << host;
+    EXPECT_NE(refused.errors().find("--advertise-url"), std::string::npos) << refused.errors();
+  }
   Daemon advertised({"--model", "builtin:haiku", "--port", "0", "--host", "0.0.0.0", "--callback-url", callback,
                      "--advertise-url", "http://worker.example:1"});
   EXPECT_NE(advertised.first_line(), "");

@@ -62,7 +62,9 @@ Result<MemoryNeeds> memory_needs(const std::string& device, const BackendOptions
                                  const WeightSource& source, const KvShape& kv) {
   const cpu::HostTable* table = cpu::find_table(device);
   if (table == nullptr) {
-    return errorf(ErrorCode::unsupported, "device '{}': its memory cannot be told before a model is loaded", device);
+    return errorf(ErrorCode::device,
+                  "device '{}': what it will hold is told when a model is loaded there; --memory is for host devices",
+                  device);
   }
   if (!table->available()) {
     return errorf(ErrorCode::device, "device '{}': {}", device, cpu::why_not(*table));
