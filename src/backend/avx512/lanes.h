@@ -199,6 +199,10 @@ LL_INLINE Floats to_float(Ints v) {
 LL_INLINE void prefetch(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
 }
+/// To the second cache, which has more lines under way.
+LL_INLINE void prefetch_far(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+}
 
 /// kLanes sums in double, for norms.
 struct Wide {

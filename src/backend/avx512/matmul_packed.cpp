@@ -25,7 +25,8 @@ namespace {
 
 constexpr int kBlock = 32;
 constexpr int kGroups = 8;       // of 4 k in a block
-constexpr int kAhead = 8 << 10;  // bytes between what is used and what is fetched
+constexpr int kAhead = 4 << 10;  // bytes between what is used and what is fetched to the second cache
+constexpr int kNear = 1 << 10;   // and to the first one
 constexpr int kPiece = 16;       // blocks that are unpacked at once for many rows of x
 constexpr int kTilePanels = 2;   // panels x rows of x whose sums fit in the registers
 constexpr int kTileRowsOfX = 6;
@@ -48,17 +49,23 @@ LL_INLINE Ints start_of(const Rows8& x, std::int64_t at, int half) {
   return fill_ints(Form::kOffset == 0 ? kStart<Form> : x.starts[2 * at + half]);
 }
 
-/// Fetches what block b of a unit takes, and its share of the unit's head: all at once would wait for each other.
+LL_INLINE void fetch_line(const std::byte* now) {
+  prefetch_far(now + kAhead);
+  prefetch(now + kNear);
+}
+
+/// Fetches as many lines as block b of a unit takes, and its share of the unit's head: all at once would wait for each
+/// other.
 template <class Form>
 LL_INLINE void fetch_block(const std::byte* unit, int b) {
   constexpr int kHeadLines = Form::kUnit.head_bytes(kPanelRows) / kVectorBytes;
   const std::byte* vectors = vectors_of(Form::kUnit, unit, b);
   if (b < kHeadLines) {
-    prefetch(unit + b * kVectorBytes);
+    fetch_line(unit + b * kVectorBytes);
   }
 #pragma GCC unroll 8
   for (int i = 0; i < Form::kUnit.vectors; ++i) {
-    prefetch(vectors + i * kVectorBytes);
+    fetch_line(vectors + i * kVectorBytes);
   }
 }
 
@@ -123,7 +130,7 @@ inline void few_rows(const Matmul& mm, const Rows8& x, int i0, int p0, int step)
     for (int b = 0; b < Form::kUnit.blocks; ++b) {
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
-        fetch_block<Form>(unit + p * step_bytes + kAhead, b);
+        fetch_block<Form>(unit + p * step_bytes, b);
         few_block<Form, T>(unit + p * step_bytes, b, x, i0, b0, s[p]);
       }
     }
