@@ -15,7 +15,7 @@ struct MemoryNeeds {
   std::int64_t total() const { return weights_bytes + kv_bytes + workspace_bytes; }
 };
 
-/// `device` as for create_backend; one that is none of the host's (ErrorCode::device) has no such forecast.
+/// `device` as for create_backend; one that is not ref, cpu or cpu:* has no such forecast (ErrorCode::device).
 Result<MemoryNeeds> memory_needs(const std::string& device, const BackendOptions& options, const Plan& plan,
                                  const WeightSource& source, const KvShape& kv);
 

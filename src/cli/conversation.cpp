@@ -127,7 +127,7 @@ Status converse(LoadedModel& model, Answerer& answerer, const std::string& syste
       fail(answer.error());
       continue;
     }
-    if (stats) {
+    if (stats && !answer->stopped) {  // what was stopped has no end to tell of
       print_stats(*answer);
     }
     if (with_line.size() <= messages.size()) {

@@ -204,6 +204,9 @@ Verb add_inspect(CLI::App& root) {
       ->needs("--memory")
       ->capture_default_str();
   add_device_options(*app, args->device);
+  for (const char* option : {"--device", "--threads", "--activations", "--kv-type", "--repack"}) {
+    app->get_option(option)->needs("--memory");
+  }
   app->add_flag("--json", args->json, "one JSON object");
   return {app, [args] { return finish(inspect(*args)); }};
 }

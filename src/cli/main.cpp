@@ -39,10 +39,11 @@ int parse_and_act(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (!root.get_subcommands().empty()) {
       note(error.what());
-    } else if (argc > 1) {
-      note(fmt::format("'{}' is no verb; llorch --help lists them", argv[1]));
+    } else if (argc > 1 && argv[1][0] != '-') {
+      note(fmt::format("'{}' is no verb; llorch --help lists them", escaped(argv[1])));
     } else {
-      note("a verb is missing; llorch --help lists them");
+      note(fmt::format("a verb is missing{}; llorch --help lists them",
+                       argc > 1 ? fmt::format(" before '{}'", escaped(argv[1])) : ""));
     }
     return kExitBadArguments;
   }

@@ -51,8 +51,15 @@ Status check_args(const RunArgs& args) {
   if (args.raw && !has_prompt && !has_tokens) {
     return Error{ErrorCode::invalid_argument, "--raw needs a PROMPT or --tokens"};
   }
-  if (!args.system.empty() && (args.raw || has_tokens)) {
-    return Error{ErrorCode::invalid_argument, "--system goes through the chat template, which --raw and --tokens skip"};
+  for (const auto& [option, given] :
+       {std::pair("--system", !args.system.empty()), std::pair("--chat-template", !args.chat_template.empty())}) {
+    if (given && (args.raw || has_tokens)) {
+      return errorf(ErrorCode::invalid_argument, "{} has to do with the chat template, which --raw and --tokens skip",
+                    option);
+    }
+  }
+  if (args.parse_special && has_tokens) {
+    return Error{ErrorCode::invalid_argument, "--parse-special is about text: not with --tokens"};
   }
   std::error_code ignored;
   const bool lone = args.model_given->count() > 0 && !has_prompt && !has_tokens;

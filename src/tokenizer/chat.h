@@ -69,7 +69,7 @@ class ChatTemplates {
   Result<std::vector<std::int32_t>> encode(const Tokenizer& tokenizer, const ChatInput& input,
                                            std::chrono::local_seconds now) const;
 
-  /// Whether this name, or no name, chooses one of the templates that there are.
+  /// False when a name was given that none of the templates has; true when there are none at all.
   bool has(std::string_view template_name) const {
     return template_name.empty() || templates_.empty() || templates_.contains(template_name);
   }

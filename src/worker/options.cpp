@@ -163,7 +163,7 @@ void add_service(CLI::App& app, Raw& raw) {
   app.add_option("--callback-url", o.callback_url, "Where the worker reports that it is ready (default: nowhere)")
       ->check(CLI::Validator(check_url, "", "URL"));
   app.add_option("--advertise-url", o.advertise_url,
-                 "The address that it reports (default: where it listens; needed with 0.0.0.0)")
+                 "The address that it reports (default: where it listens; needed with 0.0.0.0 and ::)")
       ->check(CLI::Validator(check_address, "", "URL"));
   add_number(app, "--max-sequences", o.max_sequences, 1, 1024, "Requests that run at once; more wait");
   add_number(app, "--max-queue", o.max_queue, 0, 1 << 20, "Requests that may wait; more get a 503");
@@ -215,7 +215,8 @@ LogLevel level_of(std::string_view name) {
   return static_cast<LogLevel>(i);
 }
 
-/// Whether a numeric host, however it is spelt ("0", "::ffff:0.0.0.0"), is every address of the machine.
+/// Whether a numeric host, however it is spelt ("0", "::ffff:0.0.0.0"), is every address of the machine. Names are not
+/// looked up: that may take seconds.
 bool is_wildcard(const std::string& host) {
   addrinfo hints = {};
   hints.ai_flags = AI_NUMERICHOST;

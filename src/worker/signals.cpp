@@ -28,6 +28,7 @@ StopSignal::StopSignal() {
   const sigset_t set = stop_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is no reason to end
   thread_ = std::thread([this] { run(); });
 }
 

@@ -47,7 +47,8 @@ class Arguments(unittest.TestCase):
     def test_no_verb(self):
         self.refused(says="a verb is missing")
         self.refused("dance", says="'dance' is no verb")
-        self.refused("--no-such-option")
+        self.refused("--no-such-option", says="a verb is missing before '--no-such-option'")
+        self.refused("\x1b[31m", says=r"'\x1b[31m' is no verb")
 
     def test_missing_arguments(self):
         self.refused("logits", HAIKU, says="--tokens")
@@ -77,10 +78,20 @@ class Arguments(unittest.TestCase):
         self.refused("tokenize", HAIKU, "--jsonl", "--parse-special", says="--parse-special excludes --jsonl")
         self.refused("detokenize", HAIKU, "1", "--jsonl", says="IDS excludes --jsonl")
         self.refused("inspect", HAIKU, "--sequences", "2", says="--sequences requires --memory")
+        self.refused("inspect", HAIKU, "--device", "cpu", says="--device requires --memory")
         self.refused("run", HAIKU, "hello", "--parse-special", says="--parse-special requires --raw")
+        self.refused("run", HAIKU, "--tokens", "1,2", "--raw", "--parse-special", says="--parse-special")
+        self.refused("run", HAIKU, "hello", "--raw", "--chat-template", "t.jinja", says="--chat-template")
         for verb, option in (("run", "--chat-template"), ("render", "--chat-template"), ("render", "--name"), ("render", "--tools"),
                              ("render", "--messages"), ("bench", "--trace")):
             self.refused(verb, HAIKU, option, "", says=f"{option}: must not be empty")
+
+    def test_times_of_each_answer(self):
+        for args, lines in ((["hello"], b""), ([], b"hello\nagain\n")):
+            done = tool.run("run", HAIKU, *args, "--stats", "--max-tokens", 4, stdin=lines)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            times = [line for line in done.stderr.decode().splitlines() if "4 tokens at" in line]
+            self.assertEqual(len(times), max(1, lines.count(b"\n")), done.stderr)
 
     def test_too_many_stops(self):
         self.refused("run", HAIKU, "hello", *(["--stop", "x"] * 17), says="16")

@@ -188,13 +188,33 @@ TEST(Matmul, PackedFloatsGoOnPieceByPiece) {
         continue;
       }
       const auto want = product(stage, table, {.w = &w.view, .x = x.data(), .m = kMostRows}, 1);
-      for (const int m : {1, 6, 7, 16, 29, 48, 49}) {
+      for (const int m : {1, 3, 6, 7, 8, 16, 29, 48, 49}) {
         for (const int n_threads : {1, 3}) {
           const Matmul some = {.w = &w.view, .packed = packed.data(), .x = x.data(), .m = m};
           const auto y = product(stage, table, some, n_threads);
           EXPECT_TRUE(std::equal(y.begin(), y.end(), want.begin(), same_bits))
               << table.name << " " << format_of(type).name << ", " << m << " rows of x, " << n_threads << " threads";
         }
+      }
+    }
+  }
+}
+
+/// The longest rows with which few rows of x fill the scratch, and one value more.
+TEST(Matmul, FewRowsFillTheScratch) {
+  constexpr int kM = 48;
+  Stage stage;
+  stage.activations = Activations::f32;
+  for (const OpTable& table : tables()) {
+    for (const int lanes_of_sums : {4 * 16, 2 * 8}) {  // of AVX-512, and of AVX2
+      const int most = static_cast<int>(kScratchBytes / sizeof(float)) / kM - lanes_of_sums;
+      for (const int cols : {most, most + 1}) {
+        const Matrix w = random_matrix(format_of(DType::f16), 9, cols, 63);
+        const auto x = random_floats(static_cast<std::size_t>(kM) * static_cast<std::size_t>(cols), 64);
+        const Packed packed(table, w.view);
+        const auto want = product(stage, table, {.w = &w.view, .x = x.data(), .m = kM}, 1);
+        EXPECT_EQ(product(stage, table, {.w = &w.view, .packed = packed.data(), .x = x.data(), .m = kM}, 1), want)
+            << table.name << ", " << cols << " columns";
       }
     }
   }
@@ -326,6 +346,18 @@ TEST_P(MatmulGrid, TakesEveryOption) {
         }
         const auto y = product(stage, table, mm, 2, old);
         EXPECT_LE(largest_difference(y, want), 1e-4F) << table.name << " options " << options;
+        if (const Packed packed(table, w.view);
+            packed.data() != nullptr && reads_packed(table, GetParam().type, stage.activations)) {
+          for (const int m : {3, 9}) {  // few rows of x have loops of their own
+            Matmul some = mm;
+            some.packed = packed.data();
+            some.m = m;
+            const auto part = static_cast<std::ptrdiff_t>(m) * rows;
+            const auto of_packed = product(stage, table, some, 2, {old.begin(), old.begin() + part});
+            EXPECT_TRUE(std::equal(of_packed.begin(), of_packed.end(), y.begin(), same_bits))
+                << table.name << " options " << options << ", " << m << " rows of x, packed weights";
+          }
+        }
         for (int i = 0; i < mm.m; ++i) {
           Matmul one = mm;
           one.m = 1;

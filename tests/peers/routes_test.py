@@ -172,7 +172,9 @@ class Texts(WithWorker):
                                   ("/detokenize", {"tokens": [1, -1]}, "tokens[1]"), ("/detokenize", {"tokens": "1"}, "tokens"),
                                   ("/apply-template", {}, "messages"), ("/apply-template", [], "body"),
                                   ("/apply-template", {"messages": [{"role": "user", "content": "x"}], "chat_template": "rag"},
-                                   "chat_template")):
+                                   "chat_template"),
+                                  ("/execute", {"job_id": "t", "messages": [{"role": "user", "content": "x"}],
+                                                "chat_template": "rag"}, "chat_template")):
             errors = self.post(path, body, 400)["errors"]
             self.assertEqual([e["field"] for e in errors], [field], (path, body))
 

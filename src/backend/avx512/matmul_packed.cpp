@@ -49,13 +49,14 @@ LL_INLINE Ints start_of(const Rows8& x, std::int64_t at, int half) {
   return fill_ints(Form::kOffset == 0 ? kStart<Form> : x.starts[2 * at + half]);
 }
 
+/// Fetches a line to each cache while the one at `now` is used.
 LL_INLINE void fetch_line(const std::byte* now) {
   prefetch_far(now + kAhead);
   prefetch(now + kNear);
 }
 
-/// Fetches as many lines as block b of a unit takes, and its share of the unit's head: all at once would wait for each
-/// other.
+/// Fetches as many lines as block b of a unit takes, kAhead and kNear bytes further on, and its share of a unit's head:
+/// all at once would wait for each other.
 template <class Form>
 LL_INLINE void fetch_block(const std::byte* unit, int b) {
   constexpr int kHeadLines = Form::kUnit.head_bytes(kPanelRows) / kVectorBytes;

@@ -63,8 +63,7 @@ Result<MemoryNeeds> memory_needs(const std::string& device, const BackendOptions
   const cpu::HostTable* table = cpu::find_table(device);
   if (table == nullptr) {
     return errorf(ErrorCode::device,
-                  "device '{}': what it will hold is told when a model is loaded there; --memory is for host devices",
-                  device);
+                  "device '{}': no forecast of its memory (ref, cpu, cpu:avx2 and cpu:avx512 have one)", device);
   }
   if (!table->available()) {
     return errorf(ErrorCode::device, "device '{}': {}", device, cpu::why_not(*table));
