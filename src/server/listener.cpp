@@ -102,6 +102,8 @@ Result<Listener> listen_unix(const std::string& path) {
   return Listener{fd.release(), AF_UNIX, where};
 }
 
+using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
 Result<Listener> listen_tcp(const std::string& host, int port, bool tls) {
   const bool bracket = host.find(':') != std::string::npos;  // an IPv6 address in a URI
   const std::string shown = bracket ? "[" + host + "]" : host;
@@ -114,7 +116,7 @@ Result<Listener> listen_tcp(const std::string& host, int port, bool tls) {
   if (const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0) {
     return failed(where, ::gai_strerror(error));
   }
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
+  const Addresses all(found, ::freeaddrinfo);
   int error = 0;
   for (const addrinfo* address = all.get(); address != nullptr; address = address->ai_next) {
     Descriptor fd = make_socket(address->ai_family);
@@ -137,6 +139,21 @@ Result<Listener> listen_on(const std::string& host, int port, bool tls) {
     return listen_unix(host.substr(kUnixPrefix.size()));
   }
   return listen_tcp(host, port, tls);
+}
+
+bool is_wildcard(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) {
+    return false;
+  }
+  const Addresses all(found, ::freeaddrinfo);
+  if (found->ai_family == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(found->ai_addr)->sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(found->ai_addr)->sin6_addr;
+  return IN6_IS_ADDR_UNSPECIFIED(&address) || (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr32[3] == 0);
 }
 
 void remove_socket_file(const std::string& host) {

@@ -18,6 +18,10 @@ struct Listener {
 /// listens on any more (its worker was killed) is replaced.
 Result<Listener> listen_on(const std::string& host, int port, bool tls);
 
+/// Whether a numeric host, however it is spelt ("0", "::ffff:0.0.0.0"), is every address of the machine. Names are not
+/// looked up: that may take seconds.
+bool is_wildcard(const std::string& host);
+
 /// Removes the socket file of "unix:PATH"; nothing for other hosts. Call it while the socket still listens: as long as
 /// it does, no other worker takes the path.
 void remove_socket_file(const std::string& host);

@@ -2,8 +2,6 @@
 #include "worker/options.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -12,13 +10,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
 #include <random>
 #include <string_view>
 
 #include "backend/backend.h"
 #include "base/exit_code.h"
 #include "base/version.h"
+#include "server/listener.h"
 #include "tokenizer/chat.h"
 #include "worker/callback.h"
 #include "worker/config_file.h"
@@ -213,28 +211,6 @@ LogLevel level_of(std::string_view name) {
     ++i;
   }
   return static_cast<LogLevel>(i);
-}
-
-/// Whether a numeric host, however it is spelt ("0", "::ffff:0.0.0.0"), is every address of the machine. Names are not
-/// looked up: that may take seconds.
-bool is_wildcard(const std::string& host) {
-  addrinfo hints = {};
-  hints.ai_flags = AI_NUMERICHOST;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) {
-    return false;
-  }
-  bool is_any = false;
-  if (found->ai_family == AF_INET) {
-    is_any = reinterpret_cast<const sockaddr_in*>(found->ai_addr)->sin_addr.s_addr == htonl(INADDR_ANY);
-  } else if (found->ai_family == AF_INET6) {
-    const in6_addr& address = reinterpret_cast<const sockaddr_in6*>(found->ai_addr)->sin6_addr;
-    in6_addr mapped = {};  // ::ffff:0.0.0.0
-    mapped.s6_addr[10] = mapped.s6_addr[11] = 0xff;
-    is_any = IN6_IS_ADDR_UNSPECIFIED(&address) || std::memcmp(&address, &mapped, sizeof(mapped)) == 0;
-  }
-  ::freeaddrinfo(found);
-  return is_any;
 }
 
 Status bad(std::string message) {
