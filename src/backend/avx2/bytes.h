@@ -59,6 +59,19 @@ LL_INLINE void transpose4(Ints (&a)[4]) {
   a[2] = _mm256_unpacklo_epi64(ab_high, cd_high);
   a[3] = _mm256_unpackhi_epi64(ab_high, cd_high);
 }
+LL_INLINE Ints byte_mask(Ints v, int mask) {
+  return _mm256_and_si256(v, _mm256_set1_epi8(static_cast<char>(mask)));
+}
+LL_INLINE Ints shift_left16(Ints v, int n) {
+  return _mm256_slli_epi16(v, n);
+}
+LL_INLINE Ints shift_right16(Ints v, int n) {
+  return _mm256_srli_epi16(v, n);
+}
+/// table[index] for each byte.
+LL_INLINE Ints look_up(__m128i table, Ints index) {
+  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), index);
+}
 }  // namespace
 }  // namespace llorch::avx2
 LL_TARGET_END

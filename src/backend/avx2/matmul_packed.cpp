@@ -30,8 +30,9 @@ constexpr int kStreams = 2;       // places of memory that are read side by side
 constexpr int kTileRows = 4;      // rows of x whose sums fit in the registers
 constexpr int kTokenBlock = 128;  // rows of x that meet all panels before the next ones
 constexpr int kLeastPanels = 4;   // of a thread's turn: what is fetched ahead at its end is another's
+constexpr int kByteOffset = 0;    // of weights of 8 bits: pairs of products of 255 * 127 do not fit in 16 bits
 
-#include "backend/avx2/packed_forms.inc"
+#include "backend/avx2/generic/packed_forms.inc"
 
 /// The m rows of x in 8-bit form, in Work::shared.
 struct Rows8 {

@@ -35,11 +35,18 @@ constexpr int kFewTiles = 8;      // up to here a tile fetches so much that it m
 constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 512 bytes
 constexpr int kStreams = 2;       // places of memory that are read side by side: one alone is below the read speed
 constexpr int kFewRows = 8;       // up to here weights go from memory to registers
+constexpr int kByteOffset = 128;  // of weights of 8 bits: VNNI multiplies unsigned ones
 
-#include "backend/avx512/packed_forms.inc"
+#include "backend/avx2/generic/packed_forms.inc"
 
 template <class Form>
 inline constexpr int kUnitBytes = Form::kUnit.bytes(kPanelRows);
+
+/// The vectors of block b of a unit.
+template <class Form>
+LL_INLINE const std::byte* vectors_of(const std::byte* unit, int b) {
+  return unit + Form::kUnit.vectors_at(kPanelRows, b);
+}
 
 #include "backend/avx512/rows8.inc"
 
@@ -60,7 +67,7 @@ LL_INLINE void fetch_line(const std::byte* now) {
 template <class Form>
 LL_INLINE void fetch_block(const std::byte* unit, int b) {
   constexpr int kHeadLines = Form::kUnit.head_bytes(kPanelRows) / kVectorBytes;
-  const std::byte* vectors = vectors_of(Form::kUnit, unit, b);
+  const std::byte* vectors = vectors_of<Form>(unit, b);
   if (b < kHeadLines) {
     fetch_line(unit + b * kVectorBytes);
   }
@@ -73,8 +80,6 @@ LL_INLINE void fetch_block(const std::byte* unit, int b) {
 /// Block b0 + b of x against block b of a unit of one panel: goes on with the chains of T rows from i0 on.
 template <class Form, int T>
 LL_INLINE void few_block(const std::byte* unit, int b, const Rows8& x, int i0, std::int64_t b0, Floats (&s)[T]) {
-  Unpacked block;
-  Form::unpack(unit, b, block);
   Ints dot[T][2];
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
@@ -84,30 +89,34 @@ LL_INLINE void few_block(const std::byte* unit, int b, const Rows8& x, int i0, s
   }
 #pragma GCC unroll 8
   for (int g = 0; g < kGroups; ++g) {
+    const Ints w = Form::weights(vectors_of<Form>(unit, b), g);
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
       const std::int8_t* q = x.q + ((i0 + t) * x.n_blocks + b0 + b) * kBlock;
-      dot[t][g / 4] = _mm512_dpbusd_epi32(dot[t][g / 4], block.w[g], broadcast4(q + 4 * g));
+      dot[t][g / 4] = _mm512_dpbusd_epi32(dot[t][g / 4], w, broadcast4(q + 4 * g));
     }
   }
+  Floats scale[Form::kScales];
   Floats excess[Form::kScales];
 #pragma GCC unroll 2
-  for (int i = 0; i < Form::kScales; ++i) {
-    excess[i] = excess_of(block.scale[i]);
+  for (int half = 0; half < Form::kScales; ++half) {
+    scale[half] = Form::scale(unit, b, half);
+    excess[half] = excess_of(scale[half]);
   }
+  const Floats min = Form::min(unit, b);
 #pragma GCC unroll 8
   for (int t = 0; t < T; ++t) {
     const std::int64_t at = (i0 + t) * x.n_blocks + b0 + b;
     const Floats x_scale = fill(x.scales[at]);
     if constexpr (Form::kScales == 2) {
-      s[t] = fma(scaled<Form>(dot[t][0], block.scale[0], excess[0]), x_scale, s[t]);
-      s[t] = fma(scaled<Form>(dot[t][1], block.scale[1], excess[1]), x_scale, s[t]);
+      s[t] = fma(scaled<Form>(dot[t][0], scale[0], excess[0]), x_scale, s[t]);
+      s[t] = fma(scaled<Form>(dot[t][1], scale[1], excess[1]), x_scale, s[t]);
     } else {
       const Ints all = _mm512_add_epi32(dot[t][0], dot[t][1]);
-      s[t] = fma(scaled<Form>(all, block.scale[0], excess[0]), x_scale, s[t]);
+      s[t] = fma(scaled<Form>(all, scale[0], excess[0]), x_scale, s[t]);
     }
     if constexpr (Form::kMin) {
-      s[t] = _mm512_fnmadd_ps(block.min, fill(x.scaled_sums[at]), s[t]);
+      s[t] = _mm512_fnmadd_ps(min, fill(x.scaled_sums[at]), s[t]);
     }
   }
 }
