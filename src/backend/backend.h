@@ -85,8 +85,7 @@ class Backend {
   /// Whether everything that the model needs is on the device (ErrorCode::device says what is not). Any thread may ask,
   /// while run() is under way too, from load() on.
   virtual Status check_resident() const = 0;
-  /// Takes the weights (`source` must outlive the backend) and allocates the KV cache. `progress` (may be empty) is
-  /// called with 0..1.
+  /// Takes the weights (`source` must outlive the backend) and allocates the KV cache.
   virtual Status load(const Plan& plan, const WeightSource& source, const KvShape& kv) = 0;
   /// Runs the plan. With outputs.sampled, samples[o] draws the token of output row o.
   virtual Status run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs,

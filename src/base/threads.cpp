@@ -25,6 +25,11 @@ namespace {
 constexpr int kSpins = 2000;         // about 50 us: longer than the gap between two ops, shorter than a reader's pause
 constexpr int kBarrierSpins = 4096;  // then yield: a barrier must not starve a preempted team mate
 
+/// What ends the threads of a run that wait for one that has thrown.
+struct RunFailed : std::exception {
+  const char* what() const noexcept override { return "another thread of the run has failed"; }
+};
+
 void pause_cpu() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -126,18 +131,37 @@ void ThreadTeam::run(int n_threads, const std::function<void(int)>& fn) {
   next_.store(0, std::memory_order_relaxed);
   n_running_ = n_threads;
   job_ = &fn;
+  if (failed_.load(std::memory_order_relaxed)) {  // the last run
+    failed_.store(false, std::memory_order_relaxed);
+    arrived_.store(0, std::memory_order_relaxed);
+  }
   unfinished_.store(static_cast<std::uint32_t>(n_threads) - 1, std::memory_order_relaxed);
   for (int t = 1; t < n_threads; ++t) {
     Worker& worker = *workers_[static_cast<std::size_t>(t) - 1];
     worker.calls.fetch_add(1, std::memory_order_release);
     worker.calls.notify_one();
   }
-  fn(0);
+  call(0);
   for (int spin = 0; spin < kSpins && unfinished_.load(std::memory_order_acquire) != 0; ++spin) {
     pause_cpu();
   }
   while (const std::uint32_t left = unfinished_.load(std::memory_order_acquire)) {
     unfinished_.wait(left, std::memory_order_acquire);
+  }
+  if (failed_.load(std::memory_order_relaxed)) {
+    std::rethrow_exception(std::exchange(thrown_, nullptr));
+  }
+}
+
+void ThreadTeam::call(int thread) noexcept {
+  try {
+    (*job_)(thread);
+  } catch (...) {
+    const std::lock_guard lock(thrown_mutex_);
+    if (!thrown_) {
+      thrown_ = std::current_exception();
+    }
+    failed_.store(true, std::memory_order_relaxed);
   }
 }
 
@@ -150,7 +174,7 @@ void ThreadTeam::work(Worker& self, int thread) {
     if (stop_.load(std::memory_order_relaxed)) {
       return;
     }
-    (*job_)(thread);
+    call(thread);
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       unfinished_.notify_one();
     }
@@ -170,6 +194,9 @@ void ThreadTeam::barrier() {
     return;
   }
   for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
+    if (failed_.load(std::memory_order_relaxed)) {
+      throw RunFailed();
+    }
     if (spin < kBarrierSpins) {
       pause_cpu();
     } else {

@@ -5,8 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -37,12 +39,13 @@ class ThreadTeam {
   ThreadTeam& operator=(const ThreadTeam&) = delete;
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
-  /// Calls fn(thread) on every thread of the team, thread in [0, size()), and returns when all have returned. fn must
-  /// not throw.
+  /// Calls fn(thread) on every thread of the team, thread in [0, size()), and returns when all have returned. Throws
+  /// what fn threw first, on any thread.
   void run(const std::function<void(int thread)>& fn) { run(size(), fn); }
   /// The same with the first n_threads alone, in [1, size()]; the others sleep on.
   void run(int n_threads, const std::function<void(int thread)>& fn);
   /// Inside run(): returns when every thread of the run has called it. Establishes happens-before between phases.
+  /// Throws when another thread's fn has thrown, which will not come.
   void barrier();
   /// Inside run(): 0, 1, 2, ... among all threads of the run, from 0 again after each barrier and in each run. A
   /// thread that others keep from its core takes fewer turns, where fixed shares would make all wait for it.
@@ -54,6 +57,7 @@ class ThreadTeam {
     std::thread thread;
   };
   void work(Worker& self, int thread);
+  void call(int thread) noexcept;
   void stop();
 
   std::vector<std::unique_ptr<Worker>> workers_;  // of threads 1, 2, ...
@@ -64,6 +68,9 @@ class ThreadTeam {
   std::atomic<int> next_{0};
   std::atomic<std::uint64_t> phase_{0};
   std::atomic<bool> stop_{false};
+  std::mutex thrown_mutex_;
+  std::exception_ptr thrown_;  // by fn, first; read after the run
+  std::atomic<bool> failed_{false};
 };
 
 /// Shares items out among the threads of a run by turns: stretches of items that become shorter, so that a thread that

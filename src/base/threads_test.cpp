@@ -76,6 +76,37 @@ TEST(ThreadTeam, ABarrierShowsEveryoneWhatWasWrittenBefore) {
   EXPECT_EQ(wrong, std::vector<int>(kThreads, 0));
 }
 
+TEST(ThreadTeam, ARunEndsWithWhatAThreadThrew) {
+  for (const int thrower : {0, 1, 3}) {
+    ThreadTeam team(4);
+    for (int round = 0; round < 50; ++round) {
+      const auto run = [&] {
+        team.run([&](int thread) {
+          team.barrier();
+          if (thread == thrower) {
+            throw std::runtime_error("on " + std::to_string(thread));
+          }
+          team.barrier();  // the thrower does not come
+          ADD_FAILURE() << "thread " << thread << " has passed";
+        });
+      };
+      try {
+        run();
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const std::runtime_error& error) {
+        EXPECT_EQ(error.what(), "on " + std::to_string(thrower));
+      }
+      std::atomic<int> passed{0};  // the team works on
+      team.run([&](int) {
+        team.barrier();
+        ++passed;
+        team.barrier();
+      });
+      EXPECT_EQ(passed, 4);
+    }
+  }
+}
+
 TEST(ThreadTeam, SleepsAndWakesAgain) {
   ThreadTeam team(3);
   std::atomic<int> runs{0};

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "backend/backend.h"
 #include "backend/kv_layout.h"

@@ -207,6 +207,9 @@ Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spe
   if (!logits.empty() && std::isnan(logits[best])) {
     return Error{ErrorCode::internal, "the model computed NaN for token " + std::to_string(best)};
   }
+  if (!logits.empty() && std::isinf(logits[best]) && logits[best] > 0) {
+    return Error{ErrorCode::internal, "the model computed infinity for token " + std::to_string(best)};
+  }
   if (logits.empty() || !std::isfinite(logits[best])) {
     return Error{ErrorCode::internal, "the model computed no finite logit"};
   }

@@ -18,7 +18,8 @@ bool has_penalties(const SamplingParams& params);
 /// Logits that lie at least as far below the best one weigh less than `share` (0 < share <= 1) of it, for sure.
 double reach_of_share(double share);
 
-/// Draws a token id from logits[vocab]. Errors (ErrorCode::internal): a logit is NaN, or none is above -inf.
+/// Draws a token id from logits[vocab]. Errors (ErrorCode::internal): a logit is NaN or +inf, or none is above
+/// -inf.
 Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec);
 
 }  // namespace llorch

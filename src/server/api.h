@@ -1,6 +1,6 @@
 // Api: the worker's routes. A request comes in on the HTTP thread; the body of an /execute is parsed on one thread and
-// its prompt tokenised on another (a long prompt keeps neither /health nor a /cancel waiting), and then goes to the
-// engine's thread.
+// its prompt tokenised on another, and then goes to the engine's thread. Long bodies have two threads of their own, so
+// that they keep neither short ones nor a /cancel waiting.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,7 @@
 
 namespace llorch {
 
-/// Bodies from this size on are prepared on a thread of their own.
+/// Bodies from this size on are parsed and prepared on threads of their own.
 inline constexpr std::size_t kLongBodyBytes = 64 << 10;
 
 /// What clients may know of the loaded model.
@@ -76,11 +76,14 @@ class Api {
  private:
   enum class State : std::uint8_t { loading, healthy, draining };
   struct Execution;
+  class Place;
 
   void health(ResponseWriter& writer) const;
   void metrics_text(ResponseWriter& writer);
   void trace(const std::string& path, ResponseWriter& writer) const;
-  void cancel(const HttpRequest& request, ResponseWriter& writer);
+  void execute(HttpRequest request, std::shared_ptr<ResponseWriter> writer);
+  void cancel(const HttpRequest& request, const std::shared_ptr<ResponseWriter>& writer);
+  void cancel_job(const std::string& job_id, bool known, ResponseWriter& writer);
   void text(const HttpRequest& http, ResponseWriter& writer) const;
   void tokenize(std::string_view body, ResponseWriter& writer) const;
   void detokenize(std::string_view body, ResponseWriter& writer) const;
@@ -89,7 +92,10 @@ class Api {
   void prepare(Execution& execution);
   bool encode(Execution& execution) const;
   bool fit(Execution& execution) const;
-  void refuse(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id);
+  void note_refusal(const std::string& path, int status, const std::string& code, const std::string& reason = "");
+  void refuse(ResponseWriter& writer, const std::string& path, int status, const ApiError& error,
+              HttpHeaders headers = {});
+  void refuse_job(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id);
   void log_accepted(const Execution& execution);
 
   ApiOptions options_;
@@ -108,10 +114,13 @@ class Api {
   TraceStore traces_;
   Timers timers_;
   Jobs jobs_;
-  std::atomic<int> parsing_{0};  // bodies that wait for parse_
+  std::atomic<int> parsing_{0};       // bodies that wait to be parsed
+  std::atomic<int> long_parsing_{0};  // of them the long ones
+  // Each posts to those above it, so it ends before them.
   TaskThread prepare_{"llorch-prompts"};
-  TaskThread prepare_long_{"llorch-long"};  // so that short prompts need not wait for long ones
-  TaskThread parse_{"llorch-parse"};        // posts to the other two, so it ends before them
+  TaskThread prepare_long_{"llorch-long"};
+  TaskThread parse_long_{"llorch-bodies"};
+  TaskThread parse_{"llorch-parse"};
 };
 
 }  // namespace llorch

@@ -12,6 +12,8 @@
 namespace llorch {
 namespace {
 
+const std::string kExecutePath = "/execute";
+
 AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) {
   if (!request.stream) {
     return AnswerFormat::single;
@@ -34,19 +36,37 @@ struct Api::Execution {
   Request request;       // for the engine
 };
 
-void Api::refuse(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id) {
+/// Counts and logs a request that is no job, or not yet one.
+void Api::note_refusal(const std::string& path, int status, const std::string& code, const std::string& reason) {
+  if (path == kExecutePath) {
+    metrics_.refused(code);
+  }
+  LogFields fields = {{"path", path}, {"status", std::int64_t{status}}, {"code", code}};
+  if (!reason.empty()) {
+    fields.emplace_back("reason", reason);
+  }
+  log_->event(LogLevel::debug, "request_refused", fields);
+}
+
+void Api::refuse(ResponseWriter& writer, const std::string& path, int status, const ApiError& error,
+                 HttpHeaders headers) {
+  note_refusal(path, status, error.code);
+  respond_error(writer, status, error, std::move(headers));
+}
+
+void Api::refuse_job(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id) {
   metrics_.ended(Outcome::rejected);
+  const HttpHeaders later = {{"Retry-After", "1"}};
   switch (why) {
     case Jobs::Refused::taken:
-      respond_error(writer, 409, {"CONFLICT", fmt::format("the job '{}' is in flight", job_id), true});
+      refuse(writer, kExecutePath, 409, {"CONFLICT", fmt::format("the job '{}' is in flight", job_id), true});
       break;
     case Jobs::Refused::draining:
-      respond_error(writer, 503, {"DRAINING", "the worker is shutting down", true}, {{"Retry-After", "1"}});
+      refuse(writer, kExecutePath, 503, {"DRAINING", "the worker is shutting down", true}, later);
       break;
     default:
-      respond_error(writer, 503,
-                    {"QUEUE_FULL", fmt::format("{} requests are in flight", options_.jobs.in_flight), true},
-                    {{"Retry-After", "1"}});
+      refuse(writer, kExecutePath, 503,
+             {"QUEUE_FULL", fmt::format("{} requests are in flight", options_.jobs.in_flight), true}, later);
   }
 }
 
@@ -57,6 +77,7 @@ void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& 
       {.max_tokens = options_.max_tokens_out, .vocab = info_.vocab, .content_forms = chat_->content_forms()});
   if (const auto* errors = std::get_if<std::vector<FieldError>>(&parsed)) {
     metrics_.ended(Outcome::rejected);
+    note_refusal(kExecutePath, 400, "INVALID_REQUEST", reason_of(*errors));
     respond_errors(*writer, *errors);
     return;
   }
@@ -66,7 +87,7 @@ void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& 
   const Job::Options options{.format = format_for(http, body), .keep_text = options_.log_prompts, .trace = body.trace};
   const Jobs::Opened opened = jobs_.open(body.job_id, options, writer);
   if (!opened.job) {
-    refuse(*writer, opened.refused, body.job_id);
+    refuse_job(*writer, opened.refused, body.job_id);
     return;
   }
   execution->job = opened.job;
@@ -85,7 +106,7 @@ void Api::prepare(Execution& execution) try {
     job->end_now();
     return;
   }
-  if (!encode(execution) || !fit(execution)) {
+  if (!encode(execution) || !fit(execution) || job->ended()) {
     return;
   }
   execution.request.sampling = body.sampling;
@@ -139,6 +160,7 @@ bool Api::encode(Execution& execution) const {
 /// Prompt and answer must fit into the context; false when the client was told why not.
 bool Api::fit(Execution& execution) const {
   const ExecuteRequest& body = execution.body;
+  execution.job->set_prompt_tokens(static_cast<int>(execution.request.prompt.size()));
   const char* field = body.chat ? "messages" : "prompt";
   const std::int64_t prompt = static_cast<std::int64_t>(execution.request.prompt.size());
   const std::int64_t room = info_.context - prompt;

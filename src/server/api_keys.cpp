@@ -59,11 +59,14 @@ Result<ApiKeys> ApiKeys::read(const std::string& path) {
   int number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
-    bytes += line.size();
+    bytes += line.size() + 1;
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
       line.pop_back();
     }
-    if (!is_key(line) || bytes > kMaxFileBytes) {
+    if (bytes > kMaxFileBytes) {
+      return errorf(ErrorCode::invalid_argument, "--api-key-file {}: is longer than {} bytes", path, kMaxFileBytes);
+    }
+    if (!is_key(line)) {
       return errorf(ErrorCode::invalid_argument, "--api-key-file {}: line {} is no key of printable ASCII", path,
                     number);
     }

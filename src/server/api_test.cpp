@@ -137,6 +137,31 @@ TEST_F(ApiTest, APromptThatTakesLongHoldsUpNobody) {
   slow.waits = false;
 }
 
+TEST_F(ApiTest, ACancelRightBehindALongBodyKnowsItsJob) {
+  std::string messages;
+  for (int i = 0; i < 20'000; ++i) {
+    messages += R"({"role":"user","content":"x"},)";
+  }
+  messages += R"({"role":"user","content":"x"})";
+  const auto answer = ask("POST", "/execute", R"({"job_id":"a","messages":[)" + messages + "]}");
+  const auto cancel = ask("POST", "/cancel", R"({"job_id":"a"})");
+  ASSERT_TRUE(soon([&] { return cancel->ended() && answer->ended(); }));
+  // The test's model has no chat template: where the refusal came first, there was no job any more.
+  EXPECT_TRUE(answer->count("CANCELLED") == 1 || answer->status() == 400) << answer->body();
+  EXPECT_EQ(cancel->count("cancelled"), answer->count("CANCELLED")) << cancel->body();
+}
+
+TEST_F(ApiTest, RefusalsAreCountedByTheirCode) {
+  ask("GET", "/execute");
+  const auto fault = ask("POST", "/execute", "{}");
+  ASSERT_TRUE(soon([&] { return fault->ended(); }));
+  ask("GET", "/nowhere");  // no /execute
+  const std::string metrics = ask("GET", "/metrics")->body();
+  EXPECT_NE(metrics.find("worker_requests_refused_total{code=\"METHOD_NOT_ALLOWED\"} 1"), std::string::npos);
+  EXPECT_NE(metrics.find("worker_requests_refused_total{code=\"INVALID_REQUEST\"} 1"), std::string::npos);
+  EXPECT_EQ(metrics.find("NOT_FOUND"), std::string::npos);
+}
+
 TEST_F(ApiTest, ShutdownCallsBack) {
   EXPECT_EQ(ask("POST", "/shutdown")->status(), 202);
   EXPECT_EQ(shutdowns, 1);

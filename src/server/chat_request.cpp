@@ -127,6 +127,20 @@ std::string read_list(Fields& fields, const char* name) {
   return value->empty() ? "" : dump_json(*value);
 }
 
+/// The template's own variables as JSON.
+std::string read_variables(Fields& fields, const json& variables) {
+  if (!variables.is_object()) {
+    fields.fault("chat_template_kwargs", "type(object)", "must be an object", &variables);
+    return "";
+  }
+  for (const auto& [name, value] : variables.items()) {
+    if (is_chat_variable(name)) {
+      fields.fault("chat_template_kwargs." + name, "other_name", "is a name that the worker gives a value", &value);
+    }
+  }
+  return dump_json(variables);
+}
+
 }  // namespace
 
 ChatInput read_chat(Fields& fields, ChatTemplates::ContentForms forms) {
@@ -140,11 +154,7 @@ ChatInput read_chat(Fields& fields, ChatTemplates::ContentForms forms) {
     input.template_name = name->get<std::string>();
   }
   if (const json* variables = fields.find("chat_template_kwargs"); variables != nullptr) {
-    if (variables->is_object()) {
-      input.variables = dump_json(*variables);
-    } else {
-      fields.fault("chat_template_kwargs", "type(object)", "must be an object", variables);
-    }
+    input.variables = read_variables(fields, *variables);
   }
   return input;
 }

@@ -150,12 +150,12 @@ asio::awaitable<std::optional<HttpRequest>> Connection::read_request() {
   fresh_ = !input_.empty();
   for (;;) {
     if (std::exchange(fresh_, false)) {
-      if (phase_ == Phase::idle) {
+      const RequestParser::State state = parser.feed(input_);
+      room_.cancel();
+      if (phase_ == Phase::idle && parser.begun()) {
         enter(Phase::receiving);
         until = Clock::now() + options.header_timeout;
       }
-      const RequestParser::State state = parser.feed(input_);
-      room_.cancel();
       if (state == RequestParser::State::refused) {
         co_await refuse(parser.refusal());
         co_return std::nullopt;

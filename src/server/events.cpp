@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "base/json.h"
 
@@ -90,6 +89,8 @@ ApiError to_api_error(const Error& error) {
       return {"INFERENCE_TIMEOUT", error.message, true};
     case ErrorCode::cancelled:
       return {"CANCELLED", error.message, false};
+    case ErrorCode::device:
+      return {"CUDA_ERROR", error.message, false};
     default:
       return {"INTERNAL", error.message, false};
   }

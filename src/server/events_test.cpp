@@ -17,7 +17,8 @@ TEST(Events, EveryErrorHasItsCode) {
        {Row{ErrorCode::invalid_argument, "INVALID_REQUEST", false, 400},
         Row{ErrorCode::unsupported, "INVALID_REQUEST", false, 400}, Row{ErrorCode::cancelled, "CANCELLED", false, 503},
         Row{ErrorCode::timeout, "INFERENCE_TIMEOUT", true, 504}, Row{ErrorCode::out_of_memory, "VRAM_OOM", true, 507},
-        Row{ErrorCode::internal, "INTERNAL", false, 500}, Row{ErrorCode::io, "INTERNAL", false, 500}}) {
+        Row{ErrorCode::device, "CUDA_ERROR", false, 500}, Row{ErrorCode::internal, "INTERNAL", false, 500},
+        Row{ErrorCode::io, "INTERNAL", false, 500}}) {
     const ApiError error = to_api_error({row.code, "why"});
     EXPECT_EQ(error.code, row.name);
     EXPECT_EQ(error.message, "why");

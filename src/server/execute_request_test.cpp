@@ -121,6 +121,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "type(string)"},
         BadBody{R"({"job_id":"j","messages":[{"role":"user","content":""}],"chat_template_kwargs":[]})",
                 "chat_template_kwargs", "type(object)"},
+        BadBody{R"({"job_id":"j","messages":[{"role":"user","content":""}],"chat_template_kwargs":{"a":1,"tools":1}})",
+                "chat_template_kwargs.tools", "other_name"},
         BadBody{R"({"job_id":"j","prompt":"p","tools":[]})", "tools", "requires(messages)"}));
 
 TEST(ExecuteRequest, EveryFaultAtOnce) {

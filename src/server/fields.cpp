@@ -29,6 +29,10 @@ std::string shown(const json& value) {
 
 }  // namespace
 
+std::string reason_of(const std::vector<FieldError>& errors) {
+  return errors.empty() ? "" : errors.front().field + " " + errors.front().constraint;
+}
+
 std::string errors_body(const std::vector<FieldError>& errors) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const FieldError& e : errors) {
@@ -127,10 +131,10 @@ bool Fields::is_text(const std::string& name, const json& value, std::size_t low
   return false;
 }
 
-void Fields::refuse_unknown(const std::string& prefix) {
+void Fields::refuse_unknown() {
   for (const auto& [name, value] : object_.items()) {
     if (!known_.contains(name) && !full()) {
-      fault(prefix + name.substr(0, kMaxShownBytes), "unknown", "is not a field of this request", &value);
+      fault(name.substr(0, kMaxShownBytes), "unknown", "is not a field of this request", &value);
     }
   }
 }

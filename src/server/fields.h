@@ -21,6 +21,8 @@ struct FieldError {
   std::string message;     // "must be between 0 and 1"
   std::string value;       // as JSON, shortened
 };
+/// "messages required": which field broke which rule, first of all; for logs, which tell no values.
+std::string reason_of(const std::vector<FieldError>& errors);
 /// {"errors":[...]}
 std::string errors_body(const std::vector<FieldError>& errors);
 /// Answers 400 with them.
@@ -45,7 +47,7 @@ class Fields {
   void boolean(const std::string& name, bool& out);
   /// Faults when `value` is no string of that many bytes.
   bool is_text(const std::string& name, const OrderedJson& value, std::size_t low, std::size_t high);
-  void refuse_unknown(const std::string& prefix = "");
+  void refuse_unknown();
 
  private:
   static constexpr std::size_t kMaxErrors = 64;  // of one answer: a body of faults must not become a far larger one

@@ -68,8 +68,8 @@ class HttpServer {
   /// that is dropped unanswered answers 500.
   using Handler = std::function<void(HttpRequest request, std::shared_ptr<ResponseWriter> writer)>;
 
-  /// Called when a request's header is whole, before its body is read. False: it was answered by then (whole), and the
-  /// connection closes.
+  /// Called when a request's header is whole, before its body is read. False: it was answered by then (whole); the
+  /// connection goes on if the request has come as a whole, and closes otherwise.
   using Gate = std::function<bool(const HttpRequest& head, ResponseWriter& writer)>;
 
   /// Binds, listens and begins to serve. An address that cannot be bound is ErrorCode::io.

@@ -73,10 +73,10 @@ void HttpServer::Impl::take(Stream::socket socket) {
   const auto is_leaving = [](const Connection* c) { return c->phase() == Connection::Phase::leaving; };
   const auto all = static_cast<int>(group.connections.size());
   const auto leaving = static_cast<int>(std::count_if(group.connections.begin(), group.connections.end(), is_leaving));
-  const bool room = all - leaving < options.max_connections || make_room();
   if (leaving > options.max_connections + kMaxLeaving) {
     return;  // closed at once
   }
+  const bool room = all - leaving < options.max_connections || make_room();
   const int on = 1;
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   auto stream = options.tls ? make_tls_stream(std::move(socket), *options.tls) : make_plain_stream(std::move(socket));

@@ -33,7 +33,7 @@ Job::Job(std::string id, Options options, std::shared_ptr<ResponseWriter> writer
       trace_(options.trace ? std::make_shared<RequestTrace>(id_) : nullptr) {}
 
 Job::~Job() {
-  finish({.outcome = Outcome::failed, .result = "INTERNAL"});
+  finish({.outcome = Outcome::failed, .result = "INTERNAL", .reason = "dropped without an answer"});
 }
 
 bool Job::begin(AnswerInfo info) {
@@ -64,14 +64,19 @@ void Job::attach(EngineThread& engine, EngineThread::Ticket ticket) {
   }
 }
 
+void Job::set_prompt_tokens(int n) {
+  const std::lock_guard lock(mutex_);
+  info_.prompt_tokens = n;
+}
+
 void Job::refuse(const std::vector<FieldError>& errors) {
   const std::lock_guard lock(mutex_);
-  if (finish({.outcome = Outcome::rejected, .result = "INVALID_REQUEST"})) {
+  if (finish({.outcome = Outcome::rejected, .result = "INVALID_REQUEST", .reason = reason_of(errors)})) {
     respond_errors(*writer_, errors);
   }
 }
 
-void Job::abort(Error why) {
+void Job::abort(Failure why) {
   const std::lock_guard lock(mutex_);
   if (!begun_) {
     aborted_ = aborted_.value_or(std::move(why));
@@ -186,6 +191,9 @@ void Job::on_end(const EndEvent& end) {
     return;
   }
   engine_ = nullptr;
+  if (!last_token_at_) {  // the first token ended it, and was none of the answer
+    metrics_->first_token_seconds(seconds_between(accepted_at_, Clock::now()));
+  }
   if (options_.format == AnswerFormat::single) {
     writer_->respond(200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
                      single_answer(id_, info_, text_, end));
@@ -202,9 +210,11 @@ void Job::on_error(const Error& error) {
   fail(error);
 }
 
-void Job::fail(const Error& error) {
-  const ApiError api = to_api_error(error);
-  if (!finish({.outcome = outcome_of(error.code), .result = api.code})) {
+void Job::fail(const Failure& why) {
+  const Error& error = why.error;
+  ApiError api = to_api_error(error);
+  api.retriable = api.retriable || why.retriable;
+  if (!finish({.outcome = outcome_of(error.code), .result = api.code, .reason = error.message})) {
     return;
   }
   if (options_.format == AnswerFormat::single || !begun_) {

@@ -25,6 +25,7 @@ namespace llorch {
 struct JobReport {
   Outcome outcome = Outcome::completed;
   std::string result;  // MAX_TOKENS, EOS ..., or an error's code
+  std::string reason;  // of what did not complete; no text of a client's
   int prompt_tokens = 0;
   int tokens_out = 0;
   double queue_ms = 0;
@@ -43,6 +44,13 @@ class Job final : public Sink {
     bool trace = false;
   };
 
+  /// Why a job fails. `retriable`: also where what is wrong with such a request as a rule stays so.
+  struct Failure {
+    Failure(Error failed, bool may_retry = false) : error(std::move(failed)), retriable(may_retry) {}  // NOLINT
+    Error error;
+    bool retriable;
+  };
+
   /// `ended` is called once, before the client can know of the end.
   Job(std::string id, Options options, std::shared_ptr<ResponseWriter> writer, Metrics& metrics,
       std::function<void(const JobReport&)> ended);
@@ -57,11 +65,13 @@ class Job final : public Sink {
   bool begin(AnswerInfo info);
   /// The engine has the request under this ticket. Must follow begin().
   void attach(EngineThread& engine, EngineThread::Ticket ticket);
+  /// For the log, before begin() or refuse().
+  void set_prompt_tokens(int n);
   /// Instead of begin(): the request has faults (400).
   void refuse(const std::vector<FieldError>& errors);
   /// Ends the job; the engine lets go of it when the step under way has ended. Before begin() a client that still
   /// listens hears of it in begin(), so that its stream has a `started`, or from end_now().
-  void abort(Error why);
+  void abort(Failure why);
   bool aborted() const;
   bool ended() const;
   /// Ends an aborted job that has not begun: the stream is its error alone.
@@ -76,7 +86,7 @@ class Job final : public Sink {
 
  private:
   bool finish(JobReport report);
-  void fail(const Error& error);
+  void fail(const Failure& why);
   void detach();
   void begin_stream();
 
@@ -91,7 +101,7 @@ class Job final : public Sink {
   mutable std::mutex mutex_;  // of all below, and of the order of events
   AnswerInfo info_;
   std::string text_;  // of a single answer, or for the log
-  std::optional<Error> aborted_;
+  std::optional<Failure> aborted_;
   bool begun_ = false;
   bool ended_ = false;
   int tokens_out_ = 0;

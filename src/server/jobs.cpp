@@ -34,21 +34,21 @@ Jobs::Opened Jobs::open(const std::string& id, Job::Options options, const std::
     const auto late = [this, weak = std::weak_ptr(job)] {
       if (const auto it = weak.lock()) {
         const double seconds = std::chrono::duration<double>(limits_.timeout).count();
-        abort(it, {ErrorCode::timeout, fmt::format("the request took longer than {} s", seconds)});
+        abort(it, Error{ErrorCode::timeout, fmt::format("the request took longer than {} s", seconds)});
       }
     };
     entries_[id] = {job, number, timers_->at(job->accepted_at() + limits_.timeout, late)};
   }
   writer->on_close([this, weak = std::weak_ptr(job)] {
     if (const auto it = weak.lock()) {
-      abort(it, {ErrorCode::cancelled, "the client closed the connection"});
+      abort(it, Error{ErrorCode::cancelled, "the client closed the connection"});
     }
   });
   return {job, Refused::no};
 }
 
 /// One whose prompt is still being read ends soon, whatever else is being read.
-void Jobs::abort(const std::shared_ptr<Job>& job, Error why) {
+void Jobs::abort(const std::shared_ptr<Job>& job, Job::Failure why) {
   job->abort(std::move(why));
   if (!job->ended()) {
     timers_->at(Timers::Clock::now() + kPromptPatience, [weak = std::weak_ptr(job)] {
@@ -83,10 +83,13 @@ void Jobs::ended(const std::string& id, std::uint64_t number, const JobReport& r
                       {"tokens_out", std::int64_t{report.tokens_out}},
                       {"queue_ms", report.queue_ms},
                       {"total_ms", report.total_ms}};
+  if (!report.reason.empty()) {
+    fields.emplace_back("reason", report.reason);
+  }
   if (!report.text.empty()) {
     fields.emplace_back("text", report.text);
   }
-  log_->event(LogLevel::info, "request_done", fields);
+  log_->event(report.outcome == Outcome::failed ? LogLevel::error : LogLevel::info, "request_done", fields);
 }
 
 bool Jobs::cancel(const std::string& id) {
@@ -97,7 +100,7 @@ bool Jobs::cancel(const std::string& id) {
     job = found == entries_.end() ? nullptr : found->second.job.lock();
   }
   if (job) {
-    abort(job, {ErrorCode::cancelled, "cancelled on request"});
+    abort(job, Error{ErrorCode::cancelled, "cancelled on request"});
   }
   return job != nullptr;
 }
@@ -126,7 +129,7 @@ void Jobs::drain(std::chrono::milliseconds patience) {
   }
   for (const auto& job : late) {
     if (job) {
-      job->abort({ErrorCode::cancelled, "the worker is shutting down"});
+      job->abort({Error{ErrorCode::cancelled, "the worker is shutting down"}, true});  // another worker may do it
       job->end_now();
     }
   }

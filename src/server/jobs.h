@@ -47,7 +47,7 @@ class Jobs {
     std::uint64_t number = 0;  // tells jobs of one id apart
     Timers::Id timer;
   };
-  void abort(const std::shared_ptr<Job>& job, Error why);
+  void abort(const std::shared_ptr<Job>& job, Job::Failure why);
   void ended(const std::string& id, std::uint64_t number, const JobReport& report);
 
   Limits limits_;

@@ -119,6 +119,7 @@ TEST_F(JobsTest, DrainWaitsThenAborts) {
   others.drain(milliseconds(20));
   EXPECT_TRUE(late.answer->ended());
   EXPECT_EQ(late.answer->count("CANCELLED"), 1);
+  EXPECT_EQ(late.answer->count(R"("retriable":true)"), 1) << "another worker can do it";
 }
 
 TEST_F(JobsTest, AJobThatIsDroppedIsNotCountedForEver) {

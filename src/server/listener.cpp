@@ -18,7 +18,6 @@
 #include <memory>
 #include <string_view>
 #include <thread>
-#include <utility>
 
 #include "base/descriptor.h"
 #include "base/format.h"
@@ -102,6 +101,12 @@ Result<Listener> listen_unix(const std::string& path) {
   return Listener{fd.release(), AF_UNIX, where};
 }
 
+/// "[::1]", as URIs spell it, is "::1".
+std::string without_brackets(const std::string& host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  return bracketed ? host.substr(1, host.size() - 2) : host;
+}
+
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
 Result<Listener> listen_tcp(const std::string& host, int port, bool tls) {
@@ -138,14 +143,14 @@ Result<Listener> listen_on(const std::string& host, int port, bool tls) {
   if (host.starts_with(kUnixPrefix)) {
     return listen_unix(host.substr(kUnixPrefix.size()));
   }
-  return listen_tcp(host, port, tls);
+  return listen_tcp(without_brackets(host), port, tls);
 }
 
 bool is_wildcard(const std::string& host) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) {
+  if (::getaddrinfo(without_brackets(host).c_str(), nullptr, &hints, &found) != 0) {
     return false;
   }
   const Addresses all(found, ::freeaddrinfo);

@@ -7,10 +7,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <future>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
@@ -34,9 +34,14 @@ nlohmann::ordered_json to_json(const LogValue& value) {
   return std::visit([](const auto& v) { return nlohmann::ordered_json(v); }, value);
 }
 
-/// `name key=value ...`; values with a blank or a control byte are quoted as JSON.
-std::string text_line(std::string_view name, const LogFields& fields) {
-  std::string line(name);
+const char* to_string(LogLevel level) {
+  static constexpr const char* kNames[] = {"debug", "info", "warn", "error"};
+  return kNames[static_cast<std::size_t>(level)];
+}
+
+/// `level name key=value ...`; values with a blank or a control byte are quoted as JSON.
+std::string text_line(LogLevel level, std::string_view name, const LogFields& fields) {
+  std::string line = fmt::format("{:<5} {}", to_string(level), name);
   for (const auto& [key, value] : fields) {
     const nlohmann::ordered_json json = to_json(value);
     const std::string quoted = dump_json(json);
@@ -47,9 +52,9 @@ std::string text_line(std::string_view name, const LogFields& fields) {
   return line;
 }
 
-/// The rest of an object whose first fields are the pattern's.
-std::string json_line(std::string_view name, const LogFields& fields) {
-  nlohmann::ordered_json json = {{"event", std::string(name)}};
+/// The rest of an object whose first field is the pattern's.
+std::string json_line(LogLevel level, std::string_view name, const LogFields& fields) {
+  nlohmann::ordered_json json = {{"level", to_string(level)}, {"event", std::string(name)}};
   for (const auto& [key, value] : fields) {
     json[std::string(key)] = to_json(value);
   }
@@ -63,22 +68,23 @@ constexpr std::chrono::milliseconds kFlushTime{300};
 }  // namespace
 
 struct Log::Impl {
+  std::mutex mutex;  // of `thread`: close() takes it away
   std::shared_ptr<spdlog::details::thread_pool> thread =
       std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1);
   std::shared_ptr<spdlog::async_logger> logger =
       std::make_shared<spdlog::async_logger>("llorch", std::make_shared<spdlog::sinks::stderr_sink_mt>(), thread,
                                              spdlog::async_overflow_policy::overrun_oldest);
-  std::atomic<std::size_t> lost{0};
+  std::size_t lost = 0;
 };
 
 Log::Log(LogFormat format, LogLevel level) : format_(format), impl_(std::make_unique<Impl>()) {
   impl_->logger->set_level(to_spdlog(level));
   if (format == LogFormat::json) {
-    impl_->logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)", spdlog::pattern_time_type::utc);
+    impl_->logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v)", spdlog::pattern_time_type::utc);
   } else {
     // On a terminal a progress bar may stand in the line: it gives way.
     const std::string begin = ::isatty(STDERR_FILENO) == 1 ? "\r\x1b[K" : "";
-    impl_->logger->set_pattern(begin + "%Y-%m-%d %H:%M:%S.%e %-7l %v");
+    impl_->logger->set_pattern(begin + "%Y-%m-%d %H:%M:%S.%e %v");
   }
 }
 
@@ -87,12 +93,17 @@ Log::~Log() {
 }
 
 bool Log::close() {
-  if (impl_->thread == nullptr) {
+  std::shared_ptr<spdlog::details::thread_pool> last;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    last = std::move(impl_->thread);
+  }
+  if (last == nullptr) {
     return true;
   }
   std::promise<void> written;
   std::future<void> done = written.get_future();
-  std::thread([thread = std::move(impl_->thread), written = std::move(written)]() mutable {
+  std::thread([thread = std::move(last), written = std::move(written)]() mutable {
     thread.reset();  // joins
     written.set_value();
   }).detach();
@@ -100,16 +111,21 @@ bool Log::close() {
 }
 
 void Log::event(LogLevel level, std::string_view name, const LogFields& fields) {
-  const spdlog::level::level_enum at = to_spdlog(level);
-  if (impl_->thread == nullptr || !impl_->logger->should_log(at)) {
+  if (!impl_->logger->should_log(to_spdlog(level))) {
     return;
   }
-  impl_->logger->log(
-      at, spdlog::string_view_t(format_ == LogFormat::json ? json_line(name, fields) : text_line(name, fields)));
-  if (const std::size_t lost = impl_->thread->overrun_counter(); lost > impl_->lost.exchange(lost)) {
+  const auto line = [&](LogLevel of, std::string_view event, const LogFields& values) {
+    return format_ == LogFormat::json ? json_line(of, event, values) : text_line(of, event, values);
+  };
+  const std::string text = line(level, name, fields);
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->thread == nullptr) {
+    return;
+  }
+  impl_->logger->log(to_spdlog(level), spdlog::string_view_t(text));
+  if (const std::size_t lost = impl_->thread->overrun_counter(); lost > std::exchange(impl_->lost, lost)) {
     const LogFields count = {{"lines", static_cast<std::int64_t>(lost)}};
-    impl_->logger->log(spdlog::level::warn,
-                       format_ == LogFormat::json ? json_line("log_lost", count) : text_line("log_lost", count));
+    impl_->logger->log(spdlog::level::warn, spdlog::string_view_t(line(LogLevel::warn, "log_lost", count)));
   }
 }
 

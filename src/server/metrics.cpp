@@ -61,6 +61,11 @@ struct Metrics::Impl {
   Gauge& kv_used = kv.Add({{"state", "used"}});
   Gauge& kv_cached = kv.Add({{"state", "cached"}});
   Gauge& kv_free = kv.Add({{"state", "free"}});
+  prometheus::Family<Counter>& refused =
+      prometheus::BuildCounter()
+          .Name("worker_requests_refused_total")
+          .Help("Requests to /execute that became no job, by the code they were told.")
+          .Register(registry);
   Counter& tokens = prometheus::BuildCounter()
                         .Name("worker_tokens_generated_total")
                         .Help("Tokens drawn, end tokens included.")
@@ -90,6 +95,10 @@ Metrics::~Metrics() = default;
 
 void Metrics::ended(Outcome outcome) {
   impl_->requests[static_cast<std::size_t>(outcome)]->Increment();
+}
+
+void Metrics::refused(const std::string& code) {
+  impl_->refused.Add({{"code", code}}).Increment();
 }
 
 void Metrics::inference_ms(double ms) {

@@ -33,6 +33,8 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   void ended(Outcome outcome);
+  /// A request to /execute that became no job: worker_requests_refused_total{code}.
+  void refused(const std::string& code);
   /// Of a request that was accepted: from then to its last event.
   void inference_ms(double ms);
   void queue_seconds(double seconds);

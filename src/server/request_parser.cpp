@@ -54,6 +54,10 @@ RequestParser::State RequestParser::refuse(int status, std::string message) {
 
 RequestParser::State RequestParser::feed(std::string& input) {
   Parser& parser = impl_->parser;
+  if (!begun_) {  // empty lines come before: some clients end a body with an empty line of their own (RFC 9112 2.2)
+    input.erase(0, std::min(input.find_first_not_of("\r\n"), input.size()));
+    begun_ = !input.empty();
+  }
   while (!input.empty() && !refusal_) {
     boost::system::error_code error;
     const std::size_t used = parser.put(boost::asio::buffer(input), error);
@@ -103,6 +107,11 @@ bool RequestParser::check_header() {
              !boost::beast::iequals(message[http::field::transfer_encoding], "chunked")) {
     // Another coding, or a second header: where the body ends would be a matter of opinion.
     refuse(501, "the only Transfer-Encoding that is understood is chunked");
+  } else if (const auto coding = message[http::field::content_encoding];
+             message.count(http::field::content_encoding) > 1 ||
+             (!coding.empty() && !boost::beast::iequals(coding, "identity"))) {
+    refuse(415, fmt::format("a body with Content-Encoding {} is not understood: send it as it is",
+                            std::string_view(coding.data(), coding.size())));
   }
   continue_wanted_ = !refusal_ && !expect.empty() && message.version() >= 11 && !impl_->parser.is_done();
   return !refusal_;

@@ -33,6 +33,8 @@ class RequestParser {
   const Refusal& refusal() const { return *refusal_; }
   /// The header is whole, and the client waits for "100 Continue" before it sends the body. True once.
   bool take_continue();
+  /// A byte of the request has come.
+  bool begun() const { return begun_; }
   bool header_done() const;
   /// The request without its body; once header_done().
   HttpRequest head() const;
@@ -48,6 +50,7 @@ class RequestParser {
   std::size_t max_header_bytes_;
   std::size_t max_body_bytes_;
   std::optional<Refusal> refusal_;
+  bool begun_ = false;
   bool header_checked_ = false;
   bool continue_wanted_ = false;
 };

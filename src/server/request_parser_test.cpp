@@ -42,6 +42,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{0, kPost + "Content-Length: 3\r\n\r\nabc"},
         Case{0, kPost + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
         Case{0, kPost + "Transfer-Encoding: CHUNKED\r\n\r\n3;ext=1\r\nabc\r\n0\r\nTrailer: x\r\n\r\n"},
+        Case{0, "\r\n\r\n\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n"}, Case{-1, "\r\n\r\n"},
+        Case{0, kPost + "Content-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc"},
+        Case{415, kPost + "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"},
+        Case{415, kPost + "Content-Encoding: identity\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"},
         Case{-1, kPost + "Content-Length: 3\r\n\r\nab"}, Case{-1, "GET / HTT"},
         // Two answers to the question where the body ends.
         Case{400, kPost + "Content-Length: 3\r\nContent-Length: 5\r\n\r\nabc"},

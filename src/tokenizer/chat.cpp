@@ -76,6 +76,10 @@ std::string describe(const Failure& failure, std::string_view where) {
   }
 }
 
+bool is_chat_variable(std::string_view name) {
+  return std::find(std::begin(kOwnNames), std::end(kOwnNames), name) != std::end(kOwnNames);
+}
+
 std::chrono::local_seconds local_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};

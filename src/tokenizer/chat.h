@@ -101,6 +101,8 @@ class ChatTemplates {
   ContentForms forms_;
 };
 
+/// Whether the worker gives templates a variable of this name: messages, tools, documents, add_generation_prompt.
+bool is_chat_variable(std::string_view name);
 /// The wall clock as local time: what strftime_now sees.
 std::chrono::local_seconds local_now();
 /// Ids of a rendered text.

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "base/json.h"
 
 namespace llorch {
 namespace {
@@ -61,7 +62,7 @@ Status post_ready(const std::string& url, const ReadyReport& report,
                   const std::function<void(int attempt, const std::string& why)>& failed) {
   const nlohmann::ordered_json json = {
       {"worker_id", report.worker_id}, {"vram_bytes", report.vram_bytes}, {"uri", report.uri}};
-  const std::string body = json.dump();
+  const std::string body = dump_json(json);
   std::string why;
   auto pause = kFirstPause;
   for (int attempt = 1; attempt <= kTries; ++attempt) {
@@ -75,7 +76,7 @@ Status post_ready(const std::string& url, const ReadyReport& report,
       pause *= 2;
     }
   }
-  return errorf(ErrorCode::io, "the ready callback to {} failed {} times: {}", url, kTries, why);
+  return errorf(ErrorCode::io, "failed {} times: {}", kTries, why);
 }
 
 }  // namespace llorch

@@ -4,7 +4,9 @@
 #include <toml++/toml.h>
 
 #include <CLI/App.hpp>
+#include <filesystem>
 #include <sstream>
+#include <system_error>
 
 #include "base/format.h"
 
@@ -51,6 +53,10 @@ Status apply(CLI::App& app, const std::string& where, const std::string& name, c
 }  // namespace
 
 Status apply_config_file(CLI::App& app, const std::string& path) try {
+  std::error_code unknown;  // what is not there the parser tells
+  if (std::filesystem::is_directory(path, unknown)) {
+    return errorf(ErrorCode::invalid_argument, "{}: is a directory", path);
+  }
   const toml::table table = toml::parse_file(path);
   for (const auto& [key, node] : table) {
     const std::string name(key.str());

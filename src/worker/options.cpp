@@ -15,6 +15,7 @@
 
 #include "backend/backend.h"
 #include "base/exit_code.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "server/listener.h"
 #include "tokenizer/chat.h"
@@ -51,6 +52,11 @@ std::string check_worker_id(const std::string& id) {
 
 std::string check_not_empty(const std::string& text) {
   return text.empty() ? "must not be empty" : "";
+}
+
+/// It is shown, and reported as JSON.
+std::string check_host(const std::string& host) {
+  return host.empty() ? "must not be empty" : is_utf8(host) ? "" : "must be valid UTF-8";
 }
 
 std::string check_url(const std::string& url) {
@@ -154,7 +160,7 @@ void add_service(CLI::App& app, Raw& raw) {
   app.add_option("--worker-id", o.worker_id, "Name of this worker, 1 to 128 printable bytes (default: a random UUID)")
       ->check(CLI::Validator(check_worker_id, "", "worker id"));
   app.add_option("--host", o.http.host, "Address to listen on, or unix:PATH for a Unix socket")
-      ->check(CLI::Validator(check_not_empty, "", ""))
+      ->check(CLI::Validator(check_host, "", ""))
       ->capture_default_str();
   add_number(app, "--port", o.http.port, 0, 65535,
              "TCP port; 0 takes a free one, which the first line on stdout names");

@@ -13,19 +13,28 @@ namespace {
 
 constexpr int kSignalBase = 128;  // the shell's exit code of a process that a signal ended
 
-sigset_t stop_signals() {
+sigset_t stop_signals(bool hangs_up) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGUSR2);  // the destructor's own
+  if (hangs_up) {
+    sigaddset(&set, SIGHUP);
+  }
   return set;
+}
+
+/// Whether SIGHUP means something: under nohup it does not.
+bool hangs_up() {
+  struct sigaction now {};
+  return ::sigaction(SIGHUP, nullptr, &now) != 0 || now.sa_handler != SIG_IGN;
 }
 
 }  // namespace
 
-StopSignal::StopSignal() {
-  const sigset_t set = stop_signals();
+StopSignal::StopSignal() : hangs_up_(hangs_up()) {
+  const sigset_t set = stop_signals(hangs_up_);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow is no reason to end
@@ -41,7 +50,7 @@ StopSignal::~StopSignal() {
   thread_.join();
 }
 
-void StopSignal::set_cleanup(std::function<void()> cleanup) {
+void StopSignal::set_cleanup(std::function<void(int)> cleanup) {
   const std::lock_guard lock(mutex_);
   cleanup_ = std::move(cleanup);
 }
@@ -63,7 +72,7 @@ void StopSignal::wait() {
 }
 
 void StopSignal::run() {
-  const sigset_t set = stop_signals();
+  const sigset_t set = stop_signals(hangs_up_);
   for (;;) {
     int signal = 0;
     if (::sigwait(&set, &signal) != 0) {
@@ -78,7 +87,7 @@ void StopSignal::run() {
     }
     if (signalled_before_ || !drains_) {
       if (cleanup_) {
-        cleanup_();
+        cleanup_(signal);
       }
       std::_Exit(signalled_before_ ? kSignalBase + signal : 0);
     }

@@ -1,4 +1,4 @@
-// Signals as a thread of their own: SIGTERM and SIGINT become a call, so that no code runs in a signal handler.
+// Signals as a thread of their own: SIGTERM, SIGINT and SIGHUP become a call, so that no code runs in a signal handler.
 #pragma once
 
 #include <condition_variable>
@@ -8,7 +8,8 @@
 
 namespace llorch {
 
-/// Make it before any other thread: threads inherit that these signals are blocked. The first signal is noted; while
+/// Make it before any other thread: threads inherit that these signals are blocked. A SIGHUP that is ignored (nohup)
+/// stays so. The first signal is noted; while
 /// nothing is worth waiting for (the start) it ends the process with exit code 0. The second ends the process at once.
 class StopSignal {
  public:
@@ -17,8 +18,8 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  /// Called before a signal ends the process; on the signals' thread.
-  void set_cleanup(std::function<void()> cleanup);
+  /// Called with the signal before it ends the process; on the signals' thread.
+  void set_cleanup(std::function<void(int signal)> cleanup);
   /// From here on the first signal ends wait() instead of the process.
   void set_drains();
   /// wait() ends as at a first signal, which may still come and then changes nothing.
@@ -30,7 +31,8 @@ class StopSignal {
   void run();
   std::mutex mutex_;
   std::condition_variable signalled_;
-  std::function<void()> cleanup_;
+  std::function<void(int)> cleanup_;
+  bool hangs_up_;
   bool drains_ = false;
   bool stop_ = false;
   bool signalled_before_ = false;  // by a signal, not by raise()

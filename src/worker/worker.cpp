@@ -7,14 +7,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <map>
 #include <memory>
 #include <new>
 
 #include "base/exit_code.h"
+#include "base/format.h"
 #include "engine/loaded_model.h"
 #include "server/api.h"
 #include "server/http.h"
@@ -176,10 +179,21 @@ Status report_ready(const WorkerOptions& options, const ModelInfo& info, const s
   }
   const ReadyReport report{options.worker_id, info.model_bytes,
                            options.advertise_url.empty() ? uri : options.advertise_url};
-  return post_ready(options.callback_url, report, [&](int attempt, const std::string& why) {
+  const std::string shown = without_secrets(options.callback_url);
+  const Status status = post_ready(options.callback_url, report, [&](int attempt, const std::string& why) {
     log.event(LogLevel::warn, "callback_failed",
-              {{"attempt", std::int64_t{attempt}}, {"url", without_secrets(options.callback_url)}, {"message", why}});
+              {{"attempt", std::int64_t{attempt}}, {"url", shown}, {"message", why}});
   });
+  if (!status.ok()) {
+    return errorf(status.error().code, "the ready callback to {}: {}", shown, status.error().message);
+  }
+  return {};
+}
+
+/// The last line of a worker that a signal ends at once.
+void say_stopped(Log& log, int signal) {
+  log.event(LogLevel::info, "stopped", {{"signal", std::string(::sigabbrev_np(signal))}});
+  log.close();
 }
 
 /// Serves until a signal, or POST /shutdown, and until everything under way has ended or its time is over.
@@ -229,7 +243,10 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
   if (!http.ok()) {
     return fail(daemon, log, http.error());
   }
-  stop.set_cleanup([&options] { remove_socket_file(options.http.host); });
+  stop.set_cleanup([&options, &log](int signal) {
+    remove_socket_file(options.http.host);
+    say_stopped(log, signal);
+  });
   fmt::print("llorch: listening on {}\n", (*http)->uri());
   std::fflush(stdout);
   model = load(options, api, log);
@@ -248,7 +265,7 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
   api.ready(info, *model->tokenizer, model->chat, *engine);
   api.watch_residency(*model->backend, ms(options.residency_interval_s));
   serve(options, info, stop, api, **http, log);
-  stop.set_cleanup(nullptr);  // the socket's file is gone, or another worker's by now
+  stop.set_cleanup([&log](int signal) { say_stopped(log, signal); });  // the socket's file is gone, or another worker's
   if (!engine->stop(kStepTime)) {
     log.event(LogLevel::warn, "stopped", {{"message", "the engine's step under way was left behind"}});
     log.close();
@@ -277,8 +294,9 @@ int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
   }
   int& connections = parsed.options->http.max_connections;
   const int allowed = raise_descriptor_limit(connections);
-  StopSignal stop;
+  StopSignal stop;  // before the log, which has a thread
   Log log(parsed.options->log_format, parsed.options->log_level);
+  stop.set_cleanup([&log](int signal) { say_stopped(log, signal); });
   if (allowed < connections) {
     log.event(LogLevel::warn, "max_connections",
               {{"message", fmt::format("lowered from {} to {}: the process may open no more files (ulimit -n)",
@@ -286,6 +304,7 @@ int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
     connections = allowed;
   }
   const int code = run_caught(daemon, *parsed.options, stop, log);
+  stop.set_cleanup(nullptr);  // the log goes first
   if (!log.close()) {
     std::_Exit(code);
   }

@@ -4,8 +4,14 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
 
 #include "server/daemon.h"
 #include "support/temp_dir.h"
@@ -34,6 +40,59 @@ void begin_long_job(Client& client) {
   }
   client.send(post_bytes("/execute", Json{{"job_id", "long"}, {"prompt", prompt}, {"max_tokens", 1}}.dump()));
   client.read_until("event: started");
+}
+
+/// A path that the worker does not know, and repeats when it says so.
+std::string numbered_path(int i) {
+  return "/no/" + std::to_string(i);
+}
+
+/// Bytes that the worker has written to its connections and that no client has taken into its own buffer yet.
+std::size_t bytes_under_way(int port) {
+  std::ifstream table("/proc/net/tcp");
+  std::size_t bytes = 0;
+  std::string line;
+  std::getline(table, line);  // of headings
+  while (std::getline(table, line)) {
+    unsigned local_port = 0;
+    unsigned long unsent = 0;
+    if (std::sscanf(line.c_str(), " %*u: %*x:%x %*x:%*x %*x %lx:", &local_port, &unsent) == 2 &&
+        static_cast<int>(local_port) == port) {
+      bytes += unsent;
+    }
+  }
+  return bytes;
+}
+
+/// Waits until the worker can write no more to a client that does not read: though it has answered others in between,
+/// as many bytes are under way as before. How many they are.
+std::size_t wait_until_full(Daemon& daemon) {
+  std::size_t before = 0;
+  for (;;) {
+    const std::size_t now = bytes_under_way(daemon.port());
+    if (now > 0 && now == before) {
+      return now;
+    }
+    before = now;
+    EXPECT_EQ(daemon.get("/health").status, 200);
+  }
+}
+
+/// The body of the first of these answers, which is cut off them; empty, and a test failure, where there is none.
+std::string_view take_body(std::string_view& answers) {
+  constexpr std::string_view kLength = "Content-Length: ";
+  const std::string_view head = answers.substr(0, answers.find("\r\n\r\n"));
+  const std::size_t length = head.find(kLength);
+  if (head.size() == answers.size() || !head.starts_with("HTTP/1.1 ") || length == std::string_view::npos) {
+    ADD_FAILURE() << "no answer: " << answers.substr(0, 200);
+    return {};
+  }
+  answers.remove_prefix(head.size() + 4);
+  const std::size_t n_bytes = std::strtoul(head.data() + length + kLength.size(), nullptr, 10);
+  EXPECT_LE(n_bytes, answers.size()) << "cut off";
+  const std::string_view body = answers.substr(0, n_bytes);
+  answers.remove_prefix(body.size());
+  return body;
 }
 
 TEST(Crowd, AThousandIdleConnectionsCostNobodyAnything) {
@@ -72,20 +131,28 @@ TEST(Crowd, AClientThatDoesNotReadIsClosed) {
 }
 
 TEST(Crowd, AClientThatReadsSlowlyGetsAllOfIt) {
-  Daemon daemon(Daemon::haiku());
+  Daemon daemon(Daemon::haiku({"--write-timeout", "600"}));
   daemon.wait_ready();
-  Client client(daemon.port());
+  constexpr int kRequests = 3000;  // of each kind; their answers are more than the sockets' buffers hold
   std::string requests;
-  for (int i = 0; i < 20; ++i) {
-    requests += kGet;
+  for (int i = 0; i < kRequests; ++i) {
+    requests += kGet + "GET " + numbered_path(i) + " HTTP/1.1\r\nHost: a\r\n\r\n";
   }
-  client.send(requests + "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-  std::size_t answers = 0;
-  const std::string all = client.read_all();
-  for (std::size_t at = all.find("HTTP/1.1 "); at != std::string::npos; at = all.find("HTTP/1.1 ", at + 1)) {
-    ++answers;
+  requests += "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  Client client(daemon.port(), 4096);
+  std::thread sender([&] { client.send(requests); });
+  const std::size_t waiting = wait_until_full(daemon);
+  const std::string& all = client.read_all();  // no read takes more than 4 kB
+  sender.join();
+  EXPECT_LT(waiting, all.size()) << "the buffers hold all of it, and nothing had to wait";
+
+  std::string_view rest = all;
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_NE(take_body(rest).find("worker_uptime_seconds"), std::string_view::npos) << i;
+    ASSERT_NE(take_body(rest).find("there is no " + numbered_path(i) + "\""), std::string_view::npos) << i;
   }
-  EXPECT_EQ(answers, 21U);
+  EXPECT_NE(take_body(rest).find("there is no /last"), std::string_view::npos);
+  EXPECT_TRUE(rest.empty());
 }
 
 TEST(Crowd, NoRoomIsNoRoomForEveryone) {

@@ -47,7 +47,7 @@ TEST(Numbers, LogitsThatAreNoneFailTheirRequestAlone) {
   const TempDir folder;
   const std::string path = folder / "overflow.gguf";
   write_file(path, overflowing_model());
-  Daemon daemon({"--model", path, "--port", "0", "--threads", "1"});
+  Daemon daemon({"--model", path, "--port", "0", "--threads", "1", "--log-format", "json"});
   daemon.wait_ready();
   const Json good = {{"job_id", "g"}, {"prompt", "moon"}, {"max_tokens", 1}, {"temperature", 0}, {"stream", false}};
   Json bad = good;
@@ -68,6 +68,17 @@ TEST(Numbers, LogitsThatAreNoneFailTheirRequestAlone) {
   EXPECT_EQ(daemon.health()["status"], "healthy");
   EXPECT_EQ(daemon.metric("worker_requests_total{outcome=\"failed\"}"), 2);
   EXPECT_TRUE(daemon.wait_metric("worker_kv_blocks{state=\"used\"}", 0));  // freed after the answer was sent
+  daemon.signal(SIGTERM);
+  ASSERT_EQ(daemon.wait_exit(), 0);
+  int told = 0;
+  for (const Json& line : ndjson_events(daemon.errors())) {
+    if (line["event"] == "request_done" && line["outcome"] == "failed") {
+      ++told;
+      EXPECT_EQ(line["level"], "error");
+      EXPECT_EQ(line["reason"], single.json()["message"]);
+    }
+  }
+  EXPECT_EQ(told, 2);
 }
 
 }  // namespace

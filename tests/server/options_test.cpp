@@ -13,7 +13,7 @@ namespace {
 
 TEST(Start, AWildcardAddressNeedsAnAdvertiseUrl) {
   const std::string callback = "http://127.0.0.1:1/ready";
-  for (const char* host : {"0.0.0.0", "::", "0", "0x0", "::ffff:0.0.0.0"}) {
+  for (const char* host : {"0.0.0.0", "::", "0", "0x0", "::ffff:0.0.0.0", "[::]"}) {
     Daemon refused({"--model", "builtin:haiku", "--port", "0", "--host", host, "--callback-url", callback});
     EXPECT_EQ(refused.wait_exit(), 2) << host;
     EXPECT_NE(refused.errors().find("--advertise-url"), std::string::npos) << refused.errors();
@@ -21,6 +21,15 @@ TEST(Start, AWildcardAddressNeedsAnAdvertiseUrl) {
   Daemon advertised({"--model", "builtin:haiku", "--port", "0", "--host", "0.0.0.0", "--callback-url", callback,
                      "--advertise-url", "http://worker.example:1"});
   EXPECT_NE(advertised.first_line(), "");
+}
+
+TEST(Start, AnIpv6AddressMayStandInBrackets) {
+  Daemon plain(Daemon::haiku({"--host", "::1"}));
+  if (plain.first_line().empty()) {
+    GTEST_SKIP() << "this machine has no IPv6: " << plain.errors();
+  }
+  Daemon bracketed(Daemon::haiku({"--host", "[::1]"}));
+  EXPECT_EQ(bracketed.first_line().rfind("llorch: listening on http://[::1]:", 0), 0U) << bracketed.first_line();
 }
 
 TEST(Start, ThreadsAreThePhysicalCoresAllowed) {
@@ -53,7 +62,7 @@ TEST(Start, AContextAboveTheModelsIsLowered) {
   EXPECT_EQ(daemon.wait_exit(), 0);
   bool warned = false;
   for (const Json& line : ndjson_events(daemon.errors())) {
-    warned = warned || (line["event"] == "context_lowered" && line["level"] == "warning" && line["asked"] == 100000 &&
+    warned = warned || (line["event"] == "context_lowered" && line["level"] == "warn" && line["asked"] == 100000 &&
                         line["context"] == context);
   }
   EXPECT_TRUE(warned) << daemon.errors();

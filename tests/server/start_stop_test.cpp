@@ -1,11 +1,15 @@
 // Start, readiness, signals and exit codes of a worker.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 #include <regex>
 
+#include "base/descriptor.h"
 #include "server/daemon.h"
 #include "support/gguf_writer.h"
 #include "support/temp_dir.h"
@@ -94,6 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
                       BadStart{{"--model", "builtin:haiku", "--log-level", "loud"}, 2, "--log-level"},
                       BadStart{{"--model", "builtin:haiku", "--worker-id", std::string(129, 'w')}, 2, "--worker-id"},
                       BadStart{{"--model", "builtin:haiku", "--cuda-device", "0"}, 2, "--cuda-device"},
+                      BadStart{{"--model", "builtin:haiku", "--config", "/"}, 2, "/: is a directory"},
+                      BadStart{{"--model", "builtin:haiku", "--host", "unix:/tmp/\xff"}, 2, "UTF-8"},
                       BadStart{{"--model", "/no/such/model.gguf", "--port", "0"}, 3, "/no/such/model.gguf"},
                       BadStart{{"--model", "/dev/null", "--port", "0"}, 3, "/dev/null"},
                       BadStart{{"--model", "builtin:haiku", "--host", "203.0.113.1"}, 5, "203.0.113.1"}));
@@ -185,13 +191,69 @@ TEST(Start, HelpAndVersion) {
 }
 
 TEST(Stop, SignalsEndAnIdleWorker) {
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     Daemon daemon(Daemon::haiku());
     daemon.wait_ready();
     Client idle(daemon.port());  // an open connection must not hold it
     daemon.signal(signal);
     EXPECT_EQ(daemon.wait_exit(std::chrono::seconds(20)), 0);
   }
+}
+
+TEST(Stop, ASecondSignalEndsAtOnceAndIsLogged) {
+  Daemon daemon(Daemon::haiku({"--log-format", "json"}));
+  daemon.wait_ready();
+  Client busy(daemon.port());
+  busy.send(post_bytes("/execute", R"({"job_id":"a","prompt":"moon","max_tokens":500})"));
+  busy.read_until("event: started");
+  daemon.signal(SIGTERM);
+  daemon.signal(SIGTERM);
+  const int code = daemon.wait_exit();
+  EXPECT_TRUE(code == 128 + SIGTERM || code == 0) << code;  // 0: the request ended first
+  const auto events = ndjson_events(daemon.errors());
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back()["event"], "stopped");
+  EXPECT_EQ(events.back().value("signal", "none"), code == 0 ? "none" : "TERM");
+}
+
+TEST(Stop, ASignalWhileItStartsIsLogged) {
+  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(socket.get(), 1), 0);
+  ASSERT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const std::string port = std::to_string(ntohs(address.sin_port));
+  Daemon daemon(Daemon::haiku({"--log-format", "json", "--callback-url", "http://127.0.0.1:" + port + "/ready"}));
+  const Descriptor report(::accept(socket.get(), nullptr, nullptr));  // it waits for an answer that does not come
+  daemon.signal(SIGTERM);
+  EXPECT_EQ(daemon.wait_exit(), 0);
+  const auto events = ndjson_events(daemon.errors());
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back()["event"], "stopped");
+  EXPECT_EQ(events.back()["signal"], "TERM");
+}
+
+TEST(Start, ACallbackThatFailsTellsNoSecret) {
+  Daemon daemon(Daemon::haiku({"--log-format", "json", "--callback-url", "http://me:sesame@127.0.0.1:1/ready?key=k7"}));
+  EXPECT_EQ(daemon.wait_exit(), 5);
+  EXPECT_NE(daemon.errors().find("http://127.0.0.1:1/ready: failed 5 times"), std::string::npos) << daemon.errors();
+  EXPECT_EQ(daemon.errors().find("sesame"), std::string::npos);
+  EXPECT_EQ(daemon.errors().find("k7"), std::string::npos);
+}
+
+TEST(Start, AKeyFileThatIsTooLongIsCalledSo) {
+  const TempDir folder;
+  std::string keys;
+  while (keys.size() <= (1U << 20U)) {
+    keys += std::string(64, 'k') + "\n";
+  }
+  write_file(folder / "keys", keys);
+  Daemon daemon(Daemon::haiku({"--api-key-file", folder / "keys"}));
+  EXPECT_EQ(daemon.wait_exit(), 2);
+  EXPECT_NE(daemon.errors().find("is longer than 1048576 bytes"), std::string::npos) << daemon.errors();
 }
 
 TEST(Stop, RunningRequestsFinish) {

@@ -33,7 +33,6 @@ struct HostBackend::Call {
   float* logits;
   int n_threads;
   bool tells_delay;
-  std::atomic<bool> out_of_memory{false};
   std::atomic<std::int64_t> waited_ns{0};  // for cores, of all threads
 };
 
@@ -80,7 +79,7 @@ Status HostBackend::load(const Plan& plan, const WeightSource& source, const KvS
 }
 
 Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs,
-                        StepObserver* observer) {
+                        StepObserver* observer) try {
   if (model_ == nullptr) {
     return errorf(ErrorCode::invalid_argument, "{}: run before load", name_);
   }
@@ -104,11 +103,9 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
   if (call.tells_delay) {
     budget_.told(end, std::chrono::nanoseconds(call.waited_ns.load()));
   }
-  if (call.out_of_memory) {
-    return errorf(ErrorCode::out_of_memory, "{}: no memory is left to sample from {} logits", name_,
-                  model_->limits.n_logits);
-  }
   return {};
+} catch (const std::bad_alloc&) {  // of sampling, or of the observer
+  return errorf(ErrorCode::out_of_memory, "{}: no memory is left for a step", name_);
 }
 
 void HostBackend::walk(Call& call, int thread) {
@@ -188,16 +185,12 @@ void HostBackend::observe(const Work& work, int step_index, StepObserver& observ
   }
 }
 
-void HostBackend::sample_rows(Call& call, const Work& work) {
+void HostBackend::sample_rows(const Call& call, const Work& work) {
   const auto width = static_cast<std::size_t>(model_->limits.n_logits);
   const Range rows = part_of(call.batch->n_outputs(), work.thread, work.n_threads);
-  try {
-    for (auto o = static_cast<std::size_t>(rows.begin); o < static_cast<std::size_t>(rows.end); ++o) {
-      const Result<std::int32_t> token = sample({call.logits + o * width, width}, call.samples[o]);
-      call.outputs.sampled[o] = token.ok() ? *token : kNotSampled;
-    }
-  } catch (const std::bad_alloc&) {
-    call.out_of_memory = true;
+  for (auto o = static_cast<std::size_t>(rows.begin); o < static_cast<std::size_t>(rows.end); ++o) {
+    const Result<std::int32_t> token = sample({call.logits + o * width, width}, call.samples[o]);
+    call.outputs.sampled[o] = token.ok() ? *token : kNotSampled;
   }
 }
 

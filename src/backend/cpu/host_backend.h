@@ -29,7 +29,8 @@ class HostBackend : public Backend {
   Status check_resident() const override;
   /// Copies the plan; matrices are packed, or stay where `source` has them. On an error the backend holds no model.
   Status load(const Plan& plan, const WeightSource& source, const KvShape& kv) override;
-  /// The observer runs on the caller's thread between two steps; it must not throw.
+  /// The observer runs on the caller's thread between two steps; what it throws ends the run, and std::bad_alloc is the
+  /// error out_of_memory.
   Status run(const Batch& batch, std::span<const SampleSpec> samples, const Outputs& outputs,
              StepObserver* observer) override;
 
@@ -38,7 +39,7 @@ class HostBackend : public Backend {
   void walk(Call& call, int thread);
   void step_recorded(std::size_t index, const Work& work);
   void observe(const Work& work, int step_index, StepObserver& observer);
-  void sample_rows(Call& call, const Work& work);
+  void sample_rows(const Call& call, const Work& work);
 
   OpTable table_;
   std::string name_;

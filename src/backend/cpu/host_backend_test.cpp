@@ -236,6 +236,27 @@ TEST(HostBackend, MemoryIsToldBeforeItIsTaken) {
   }
 }
 
+TEST(HostBackend, AnObserverWithoutMemoryEndsItsRunAlone) {
+  struct Hungry : StepObserver {
+    void after(const StepOutput& output) override {
+      if (output.step_index == 2) {
+        throw std::bad_alloc();
+      }
+    }
+  };
+  const TinyModel model;
+  const auto backend = loaded(ref::ops(), model, {.n_threads = 3});
+  TinySequence sequence{.tokens = {1, 2, 3}};
+  TinyBatch batch(model.plan().n_kv_groups);
+  batch.add(sequence, 3);
+  std::vector<float> logits(static_cast<std::size_t>(3 * model.vocab()));
+  Hungry hungry;
+  const Status status = backend->run(batch.batch(), {}, {.logits = logits, .sampled = {}}, &hungry);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::out_of_memory);
+  EXPECT_TRUE(backend->run(batch.batch(), {}, {.logits = logits, .sampled = {}}).ok());
+}
+
 TEST(HostBackend, LoadRefusesWhatDoesNotFit) {
   const TinyModel model;
   HostBackend backend(ref::ops(), "ref", {.n_threads = 1});

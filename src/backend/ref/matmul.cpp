@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 
 #include "backend/ref/ops.h"
 #include "backend/ref/q8.h"

@@ -1,7 +1,6 @@
 // The reference rope_store: rotates q and k of each token in place, then writes k and v to the token's KV slot.
 #include <cmath>
 #include <cstddef>
-#include <vector>
 
 #include "backend/ref/kv.h"
 #include "backend/ref/ops.h"
