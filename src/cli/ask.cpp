@@ -21,6 +21,7 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/worker_url.h"
+#include "server/execute_request.h"
 
 namespace llorch::cli {
 namespace {
@@ -45,7 +46,7 @@ struct Worker {
 };
 
 /// Text to standard output, each piece at once. Not through stdio, which would try again at the end of the program what
-/// Ctrl-C has ended.
+/// Ctrl-C has ended. libcurl, which calls us, holds SIGPIPE back.
 class Output {
  public:
   explicit Output(const Interrupt& interrupt) : interrupt_(&interrupt) {}
@@ -58,6 +59,7 @@ class Output {
         empty_ = false;
         text.remove_prefix(static_cast<std::size_t>(n));
       } else if (errno != EINTR) {
+        reader_left_ = errno == EPIPE;
         return errorf(ErrorCode::io, "cannot write to standard output: {}", std::strerror(errno));
       } else if (interrupt_->wait(0)) {
         return Error{ErrorCode::cancelled, "interrupted"};
@@ -67,9 +69,11 @@ class Output {
   }
   Status end_line() { return ends_line_ ? Status() : put("\n"); }
   bool empty() const { return empty_; }
+  bool reader_left() const { return reader_left_; }
 
  private:
   const Interrupt* interrupt_;
+  bool reader_left_ = false;
   bool empty_ = true;
   bool ends_line_ = false;
 };
@@ -148,7 +152,6 @@ Status execute(Worker& worker, const AskArgs& args, const HttpCall& call, Output
     return Status();
   };
   const auto head = worker.http->call(call, on_body);
-  times.total_ms = 1000 * seconds_since(begin);
   const bool lost = !head.ok() && head.error().code == ErrorCode::io;
   if (!head.ok() && !(lost && reply.ended())) {  // what came whole before the connection was lost counts
     return head.error();
@@ -161,8 +164,9 @@ Status execute(Worker& worker, const AskArgs& args, const HttpCall& call, Output
                   printable(head->content_type), printable(other, 200));
   }
   if (head.ok()) {
-    LL_TRY(reply.finish());
+    LL_TRY(reply.finish());  // the text of an answer that is one object
   }
+  times.total_ms = 1000 * seconds_since(begin);
   LL_TRY(output.end_line());
   note(times_line(reply.end(), times));
   return {};
@@ -176,7 +180,6 @@ Status write_line(const std::string& path, const std::string& line) {
 }
 
 Status ask(const AskArgs& args, const Interrupt& interrupt) {
-  LL_TRY(check(args));
   LL_ASSIGN(const WorkerUrl url, parse_worker_url(args.url));
   LL_ASSIGN(const std::string key, read_api_key(args.api_key_file));
   const std::string name = printable(args.url);
@@ -197,13 +200,26 @@ Status ask(const AskArgs& args, const Interrupt& interrupt) {
   }
   Output output(interrupt);
   const Status done = execute(worker, args, call, output);
+  if (output.reader_left()) {
+    std::raise(SIGPIPE);  // the end of any program before `| head`; where the signal is ignored an error is told
+  }
   if (!done.ok() && !output.empty() && ::isatty(STDOUT_FILENO) != 0) {
     static_cast<void>(output.end_line());  // what the terminal shows next begins a line of its own
   }
   return done;
 }
 
-int ask_and_tell(const AskArgs& args) {
+/// What can be refused without a worker; then the prompt, while Ctrl-C still ends the program.
+Status prepare(AskArgs& args) {
+  LL_TRY(check(args));
+  LL_ASSIGN(args.prompt, read_prompt(args.prompt));
+  return check(args);
+}
+
+int ask_and_tell(AskArgs args) {
+  if (const Status good = prepare(args); !good.ok()) {
+    return fail(good.error());
+  }
   const Interrupt interrupt;
   const Status done = ask(args, interrupt);
   if (done.ok()) {
@@ -227,8 +243,9 @@ void add_connection_options(CLI::App& app, AskArgs& args) {
   app.add_option("--timeout", args.timeout_s, "seconds for the whole answer")
       ->check(number_in(0.001, 86400))
       ->capture_default_str();
-  app.add_option("--api-key-file", args.api_key_file, "its first line is sent as the API key");
+  app.add_option("--api-key-file", args.api_key_file, "its first line is sent as the API key")->check(file_name());
   app.add_option("--cacert", args.cacert, "PEM file to check the worker's certificate against")
+      ->check(file_name())
       ->check(CLI::ExistingFile);
   app.add_flag("--insecure", args.insecure, "https without checking the certificate");
 }
@@ -239,14 +256,18 @@ Verb add_ask(CLI::App& root) {
   auto args = std::make_shared<AskArgs>();
   CLI::App* app = root.add_subcommand("ask", "Asks a worker over HTTP; text on stdout, times on stderr");
   app->add_option("URL", args->url, "http://HOST:PORT, https://HOST:PORT or unix:PATH")->required();
-  app->add_option("PROMPT", args->prompt, "sent as a chat message when the model can chat, else as it is")->required();
+  app->add_option("PROMPT", args->prompt,
+                  "sent as a chat message when the model can chat, else as it is; -: all of standard input")
+      ->required();
   app->add_option("--system", args->system, "system message before it");
   app->add_flag("--raw", args->raw, "no chat template: the prompt as it is");
   app->add_option("--format", args->format, "how the answer comes: sse or ndjson (streamed), json (one object)")
       ->check(CLI::IsMember({"sse", "ndjson", "json"}))
       ->capture_default_str();
-  app->add_option("--job-id", args->job_id, "name of the request; default: drawn anew each time");
-  app->add_option("--print-curl", args->print_curl, "writes a curl line that asks the same to this file");
+  app->add_option("--job-id", args->job_id, "name of the request, 1 to 128 bytes; default: drawn anew each time")
+      ->check(bytes_in(1, kMaxJobIdBytes));
+  app->add_option("--print-curl", args->print_curl, "writes a curl line that asks the same to this file")
+      ->check(file_name());
   add_connection_options(*app, *args);
   add_request_options(*app, args->sampling);
   app->footer(

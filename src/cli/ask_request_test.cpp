@@ -49,6 +49,17 @@ TEST(AskBody, ValuesThatAreTheDefaultAreSentWhenGiven) {
   EXPECT_FALSE(body.contains("max_tokens")) << "0 means: as many as the context allows";
 }
 
+TEST(AskBody, HasEveryOptionOfARequest) {
+  CLI::App app;
+  app.set_help_flag();
+  SamplingArgs sampling;
+  add_request_options(app, sampling);
+  ASSERT_FALSE(app.get_options().empty());
+  for (const CLI::Option* option : app.get_options()) {
+    EXPECT_NE(body_of(option->get_name() + " 1"), body_of("")) << option->get_name() << " is taken and not sent";
+  }
+}
+
 TEST(AskBody, Messages) {
   const json user = {{"role", "user"}, {"content", "a pond"}};
   EXPECT_EQ(body_of("", {}, true), (json{{"job_id", "j1"}, {"messages", {user}}}));

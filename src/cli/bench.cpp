@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -62,6 +61,7 @@ struct Report {
   double prefill_ops_per_token = 0;   // mean over the prompt, with the logits of its last token
   int n_threads = 0;
   std::vector<std::string_view> int8_roles;
+  bool prefill_is_int8 = false;  // by most of its operations
 };
 
 double median(std::vector<double> values) {
@@ -142,15 +142,15 @@ void record_requests(const Measured& measured, Recorder& recorder) {
 }
 
 Status count_cost(const LoadedModel& model, const BenchArgs& args, Report& report) {
-  LL_ASSIGN(const Cost decode, run_cost(model.plan, *model.weights, args.n_prompt + args.n_decode / 2, 1,
-                                        args.device.kv(), args.sequences));
-  LL_ASSIGN(const Cost prefill, run_cost(model.plan, *model.weights, 0, args.n_prompt, args.device.kv()));
-  report.decode_bytes_per_token = static_cast<double>(decode.bytes) / args.sequences;
-  report.prefill_ops_per_token = static_cast<double>(prefill.flops) / args.n_prompt;
-  const bool int8 = args.device.activations == "q8" && args.device.device.starts_with("cpu");
-  if (int8) {
-    LL_ASSIGN(report.int8_roles, quantised_roles(model.plan, *model.weights));
-  }
+  const HasQ8 has_q8 = args.device.activations == "q8" ? has_q8_of(model.backend->name()) : nullptr;
+  LL_ASSIGN(report.int8_roles, int8_roles_of(model.plan, *model.weights, has_q8));
+  LL_ASSIGN(const RunCost decode, run_cost(model.plan, *model.weights, report.int8_roles,
+                                           args.n_prompt + args.n_decode / 2, 1, args.device.kv(), args.sequences));
+  LL_ASSIGN(const RunCost prefill,
+            run_cost(model.plan, *model.weights, report.int8_roles, 0, args.n_prompt, args.device.kv()));
+  report.decode_bytes_per_token = static_cast<double>(decode.all.bytes) / args.sequences;
+  report.prefill_ops_per_token = static_cast<double>(prefill.all.flops) / args.n_prompt;
+  report.prefill_is_int8 = prefill.is_int8();
   return {};
 }
 
@@ -187,7 +187,7 @@ void print_rate(std::string_view what, int n_tokens, const std::vector<double>& 
 
 void print(const Report& report, const LoadedModel& model, const BenchArgs& args) {
   const roof::Roof& roof = report.roof;
-  const bool int8 = !report.int8_roles.empty();
+  const bool int8 = report.prefill_is_int8;
   const double peak_tops = int8 ? roof.int8_tops : roof.f32_tflops;
   const double prefill_tops = report.prefill_ops_per_token * median(report.measured.prefill_per_sec) / 1e12;
   const double decode_gb = report.decode_bytes_per_token * median(report.measured.decode_per_sec) / 1e9;
@@ -297,7 +297,7 @@ Verb add_bench(CLI::App& root) {
   app->add_flag("--profile", args->profile,
                 "a table by op, for prefill and for decode (recording costs a little time)");
   app->add_option("--trace", args->trace, "writes a Chrome/Perfetto trace of threads and requests to this file")
-      ->check(not_empty());
+      ->check(file_name());
   add_device_options(*app, args->device);
   return {app, [args] { return finish(bench(*args)); }};
 }

@@ -5,9 +5,34 @@
 #include <cstdint>
 #include <variant>
 
-namespace llorch::cli {
+#include "backend/cpu/tables.h"
 
-Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, int n, KvType kv_type, int sequences) {
+namespace llorch::cli {
+namespace {
+
+bool contains(std::span<const std::string_view> roles, std::string_view role) {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+/// What a step multiplies with.
+std::vector<WeightId> matrices_of(const Op& op) {
+  if (const auto* linear = std::get_if<LinearOp>(&op)) {
+    return {linear->weight};
+  }
+  if (const auto* heads = std::get_if<HeadsLinearOp>(&op)) {
+    return {heads->weight};
+  }
+  if (const auto* experts = std::get_if<ExpertsOp>(&op)) {
+    return {experts->gate.weight, experts->up.weight, experts->down.weight};
+  }
+  const auto* logits = std::get_if<LogitsOp>(&op);
+  return logits != nullptr ? std::vector{logits->weight} : std::vector<WeightId>();
+}
+
+}  // namespace
+
+Result<RunCost> run_cost(const Plan& plan, const WeightSource& weights, std::span<const std::string_view> int8_roles,
+                         int first, int n, KvType kv_type, int sequences) {
   std::vector<std::int64_t> row_bytes;
   for (std::size_t id = 0; id < plan.weights.size(); ++id) {
     if (plan.weights[id].is_vector) {
@@ -32,26 +57,33 @@ Result<Cost> run_cost(const Plan& plan, const WeightSource& weights, int first, 
   batch.seq_starts = seq_starts;
   batch.kv_lens = kv_lens;
   batch.output_rows = output_rows;
-  Cost sum;
+  RunCost sum;
   for (const Step& step : plan.steps) {
     const Cost one = cost(step.op, plan, batch, row_bytes, kv_type);
-    sum.bytes += one.bytes;
-    sum.flops += one.flops;
+    sum.all.bytes += one.bytes;
+    sum.all.flops += one.flops;
+    sum.int8_flops += contains(int8_roles, step.role) ? one.flops : 0;
   }
   return sum;
 }
 
-Result<std::vector<std::string_view>> quantised_roles(const Plan& plan, const WeightSource& weights) {
+HasQ8 has_q8_of(std::string_view name) {
+  for (const cpu::HostTable& table : cpu::host_tables()) {
+    if (table.device == name && name != "ref") {
+      return cpu::make_ops(table).has_q8;
+    }
+  }
+  return nullptr;
+}
+
+Result<std::vector<std::string_view>> int8_roles_of(const Plan& plan, const WeightSource& weights, HasQ8 has_q8) {
   std::vector<std::string_view> roles;
   for (const Step& step : plan.steps) {
-    const auto* linear = std::get_if<LinearOp>(&step.op);
-    const auto* logits = std::get_if<LogitsOp>(&step.op);
-    if (linear == nullptr && logits == nullptr) {
-      continue;
-    }
-    LL_ASSIGN(const MatrixView matrix, weights.matrix(linear != nullptr ? linear->weight : logits->weight));
-    if (format_of(matrix.type).block_len > 1 && std::find(roles.begin(), roles.end(), step.role) == roles.end()) {
-      roles.push_back(step.role);
+    for (const WeightId id : matrices_of(step.op)) {
+      LL_ASSIGN(const MatrixView matrix, weights.matrix(id));
+      if (has_q8 != nullptr && has_q8(matrix.type) && !contains(roles, step.role)) {
+        roles.push_back(step.role);
+      }
     }
   }
   return roles;

@@ -9,7 +9,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <optional>
 #include <vector>
 
 #include "base/format.h"
@@ -19,7 +18,7 @@
 #include "convert/importance_file.h"
 #include "convert/recipe.h"
 #include "convert/write_gguf.h"
-#include "server/progress_bar.h"
+#include "worker/progress_bar.h"
 
 namespace llorch::cli {
 namespace {
@@ -130,10 +129,10 @@ std::vector<DType> choose(GgufModel& model, const GgufJob& job) {
 }  // namespace
 
 void add_job_options(CLI::App& app, GgufJob& job) {
-  app.add_option("OUT", job.out, "GGUF file to write")->required()->check(not_empty());
+  app.add_option("OUT", job.out, "GGUF file to write")->required()->check(file_name());
   app.add_option("--type", job.type, "number format: " + recipe_names())->check(not_empty());
   app.add_option("--imatrix", job.imatrix, "importance of the inputs, from `llorch imatrix` or llama.cpp")
-      ->check(not_empty());
+      ->check(file_name());
   app.add_option("--threads", job.threads, "0: the physical cores allowed to the process")
       ->check(whole_in(0, 1024))
       ->capture_default_str();
@@ -175,7 +174,7 @@ Status run_job(GgufModel& model, const GgufJob& job) {
                        .allow_requantize = job.allow_requantize,
                        .progress = {}};
   if (isatty(STDERR_FILENO) != 0) {
-    options.progress = draw_progress;
+    options.progress = [&job](double done) { draw_bar(job.type.empty() ? "writing" : "quantizing", done); };
   }
   const auto begin = std::chrono::steady_clock::now();
   LL_TRY(job.dry_run ? check_gguf(model, types, options) : write_gguf(model, types, job.out, options));

@@ -16,7 +16,7 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "convert/importance_file.h"
-#include "server/progress_bar.h"
+#include "worker/progress_bar.h"
 
 namespace llorch::cli {
 namespace {
@@ -102,8 +102,8 @@ Verb add_imatrix(CLI::App& root) {
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
   app->add_option("--file", args->file, "a text like those that the model will see, UTF-8")
       ->required()
-      ->check(not_empty());
-  app->add_option("--out", args->out, "GGUF file to write")->required()->check(not_empty());
+      ->check(file_name());
+  app->add_option("--out", args->out, "GGUF file to write")->required()->check(file_name());
   app->add_option("--chunk", args->chunk,
                   "tokens of a chunk, which starts from an empty KV cache (default: 512, or the context when it is "
                   "smaller)")

@@ -1,7 +1,7 @@
 // llorch inspect: what a model file holds and what llorch makes of it, without a device.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,20 +9,16 @@
 #include <utility>
 #include <vector>
 
-#include "backend/kv_bytes.h"
 #include "backend/memory_needs.h"
 #include "base/json.h"
 #include "checkpoint/layout.h"
 #include "cli/options.h"
-#include "engine/kv_budget.h"
 #include "model/family.h"
 
 namespace llorch::cli {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr int kDefaultContext = 8192;
 
 struct InspectArgs {
   std::string model;
@@ -69,24 +65,14 @@ std::map<std::string, TypeTotal> totals_by_type(const Checkpoint& checkpoint) {
 
 /// What the device would hold for this model and contexts of `sequences` sequences.
 Result<MemoryNeeds> memory_of(const Checkpoint& checkpoint, const InspectArgs& args) {
-  LL_ASSIGN(const Plan plan, plan_of(checkpoint, args.device.context));
-  const int context = std::min(args.device.context > 0 ? args.device.context : kDefaultContext, plan.spec.max_context);
-  LL_ASSIGN(const Family* family, find_family(checkpoint));
-  const ModelSource source(checkpoint, family->names, context);
-  LL_ASSIGN(const auto weights, bind_weights(source, plan, NumberCheck::made_of_bytes));
-  const BackendOptions options = args.device.backend();
-  std::vector<std::int64_t> block_bytes;
-  for (int group = 0; group < plan.n_kv_groups; ++group) {
-    block_bytes.push_back(kv_block_bytes(plan, group, options.kv_type));
-  }
-  const LoadOptions load;
-  const KvBudget budget(kv_windows(plan), block_bytes, context, load.max_batch_tokens);
-  const KvLayout kv = budget.spend(INT64_MAX / 4, args.sequences, false);
-  const KvShape shape{.n_blocks = kv.n_blocks,
-                      .max_batch_tokens = std::max(load.max_batch_tokens, args.sequences),
-                      .max_batch_seqs = args.sequences,
-                      .max_outputs = args.sequences};
-  return memory_needs(args.device.device, options, plan, *weights, shape);
+  LL_ASSIGN(const PlannedModel model, plan_model(checkpoint, args.device.context));
+  LL_ASSIGN(const auto weights, bind_weights(*model.source, model.plan, NumberCheck::made_of_bytes));
+  LoadOptions options;
+  options.backend = args.device.backend();
+  options.max_sequences = args.sequences;
+  constexpr std::int64_t kEnough = INT64_MAX / 4;
+  LL_ASSIGN(const KvPlan kv, kv_plan_of(options, model.plan, model.context, kEnough));
+  return memory_needs(args.device.device, options.backend, model.plan, *weights, kv.shape);
 }
 
 Result<Facts> gather(const InspectArgs& args) {

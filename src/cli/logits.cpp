@@ -64,7 +64,7 @@ Verb add_logits(CLI::App& root) {
       "logits", "Writes the logits of every position: float32, row-major, [tokens, vocabulary], native byte order");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
   app->add_option("--tokens", args->tokens, "exactly these token ids: 1,2,3 (no BOS is added)")->required();
-  app->add_option("--out", args->out, "file to write")->required();
+  app->add_option("--out", args->out, "file to write")->required()->check(file_name());
   app->add_option("--chunk", args->chunk, "tokens of one batch")->check(whole_in(1, kMaxChunk))->capture_default_str();
   add_device_options(*app, args->device);
   return {app, [args] { return finish(logits(*args)); }};

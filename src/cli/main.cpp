@@ -7,12 +7,12 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <memory>
 #include <new>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "base/standard_streams.h"
 #include "base/version.h"
 #include "cli/options.h"
 
@@ -69,6 +69,7 @@ int flush_output(int code) {
 
 int main(int argc, char** argv) {
   using namespace llorch;
+  open_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is then an error like a full disk
   try {
     return cli::flush_output(cli::parse_and_act(argc, argv));

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <random>
@@ -14,13 +13,12 @@
 #include "base/format.h"
 #include "base/mmap.h"
 #include "checkpoint/printable.h"
-#include "server/progress_bar.h"
+#include "server/execute_request.h"
+#include "worker/progress_bar.h"
 
 namespace llorch::cli {
 namespace {
 
-constexpr std::size_t kMaxStops = 16;
-constexpr std::size_t kMaxStopBytes = 256;
 constexpr std::size_t kWarningBytes = 1000;  // it may quote tokens of the file
 
 }  // namespace
@@ -207,6 +205,20 @@ Result<std::string> read_stdin() {
       return errorf(ErrorCode::io, "cannot read standard input: {}", std::strerror(errno));
     }
   }
+}
+
+Result<std::string> read_prompt(const std::string& given) {
+  if (given != "-") {
+    return given;
+  }
+  LL_ASSIGN(std::string text, read_stdin());
+  if (text.ends_with('\n')) {
+    text.resize(text.size() - (text.ends_with("\r\n") ? 2 : 1));
+  }
+  if (text.empty()) {
+    return Error{ErrorCode::invalid_argument, "PROMPT: '-' is standard input, which is empty"};
+  }
+  return text;
 }
 
 std::string escaped(std::string_view bytes) {

@@ -99,6 +99,9 @@ Status check_ids(const std::vector<std::int32_t>& ids, int vocab);
 Result<std::string> read_file(const std::string& path);
 /// All of standard input.
 Result<std::string> read_stdin();
+/// A PROMPT as it was given; "-" is all of standard input without its last line end. No text there is
+/// ErrorCode::invalid_argument.
+Result<std::string> read_prompt(const std::string& given);
 
 /// Text with control characters and bytes that are not printable ASCII or UTF-8 letters shown as \n, \x0a.
 std::string escaped(std::string_view bytes);

@@ -21,7 +21,7 @@
 #include "cli/perplexity_report.h"
 #include "cli/saved_run.h"
 #include "cli/scoring.h"
-#include "server/progress_bar.h"
+#include "worker/progress_bar.h"
 
 namespace llorch::cli {
 namespace {
@@ -215,7 +215,7 @@ Verb add_perplexity(CLI::App& root) {
   CLI::App* app = root.add_subcommand(
       "perplexity", "Measures how well a model foretells a text, and how far it is from an earlier run");
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
-  app->add_option("--file", args->file, "the text, UTF-8")->required()->check(not_empty());
+  app->add_option("--file", args->file, "the text, UTF-8")->required()->check(file_name());
   app->add_flag("--special", args->special,
                 "the text's markers of control tokens (<|user|>) are tokens, not plain text");
   app->add_option("--window", args->window,
@@ -226,8 +226,8 @@ Verb add_perplexity(CLI::App& root) {
       ->capture_default_str();
   app->add_option("--save", args->save,
                   "writes all log-probabilities to this file: 4 bytes x vocabulary for each scored token")
-      ->check(not_empty());
-  app->add_option("--against", args->against, "compares with what --save wrote of the same text")->check(not_empty());
+      ->check(file_name());
+  app->add_option("--against", args->against, "compares with what --save wrote of the same text")->check(file_name());
   app->add_flag("--json", args->json, "one JSON object");
   add_device_options(*app, args->device);
   return {app, [args] { return finish(perplexity(*args)); }};

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <string>
 
 #include "base/format.h"
@@ -296,10 +296,10 @@ Verb add_render(CLI::App& root) {
   args->text_given = app->add_option("TEXT", args->text, "a user's message; without it: JSON from standard input");
   app->add_option("--system", args->system, "with TEXT: a system message before it");
   app->add_option("--messages", args->messages_file, "a JSON file: a list of messages, or an object with \"messages\"")
-      ->check(not_empty());
-  app->add_option("--tools", args->tools_file, "a JSON file: a list of tools")->check(not_empty());
+      ->check(file_name());
+  app->add_option("--tools", args->tools_file, "a JSON file: a list of tools")->check(file_name());
   app->add_option("--chat-template", args->template_file, "a template's file, in place of the model's")
-      ->check(not_empty());
+      ->check(file_name());
   app->add_option("--name", args->name, "which of the model's templates: default, tool_use, rag, ...")
       ->check(not_empty());
   app->add_option("--now", args->now, "the time that strftime_now sees: 2026-01-15T12:34:56");

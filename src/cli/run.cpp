@@ -2,6 +2,7 @@
 //
 //   prompt -> chat template (or --raw: the text as it is; or --tokens: ids) -> engine -> standard output
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -71,6 +72,12 @@ Status check_args(const RunArgs& args) {
   return {};
 }
 
+/// Whether the times would stand behind the answer's last word: on a screen that shows both.
+bool times_share_a_line(const RunArgs& args, const Answer& answer) {
+  const bool ends_line = !args.print_ids && answer.text.ends_with('\n');
+  return args.stats && !ends_line && isatty(STDOUT_FILENO) != 0 && isatty(STDERR_FILENO) != 0;
+}
+
 /// The ids that the model is given. Text that only begins (BOS alone) is not continued: SPM drops its first space.
 Result<Prompt> make_prompt(const RunArgs& args, const LoadedModel& model) {
   const Tokenizer& tokenizer = *model.tokenizer;
@@ -98,8 +105,9 @@ Result<Prompt> make_prompt(const RunArgs& args, const LoadedModel& model) {
   return prompt;
 }
 
-Status run(const RunArgs& args) {
+Status run(RunArgs args) {
   LL_TRY(check_args(args));
+  LL_ASSIGN(args.prompt, read_prompt(args.prompt));
   LoadOptions options;
   options.chat_template = args.chat_template;
   const bool talks = args.prompt_given->count() == 0 && args.tokens_given->count() == 0;
@@ -118,7 +126,8 @@ Status run(const RunArgs& args) {
     return converse(model, answerer, args.system, args.stats);
   }
   LL_ASSIGN(const Answer answer, answerer.answer(std::move(prompt.ids), prompt.continues_text, nullptr));
-  if (!args.raw && args.tokens_given->count() == 0 && !args.print_ids) {
+  const bool exact = args.raw || args.tokens_given->count() > 0 || args.print_ids;  // nothing but the answer
+  if (!exact || times_share_a_line(args, answer)) {
     fmt::print("\n");
   }
   if (args.stats) {
@@ -131,12 +140,14 @@ Status run(const RunArgs& args) {
 
 Verb add_run(CLI::App& root) {
   auto args = std::make_shared<RunArgs>();
-  CLI::App* app = root.add_subcommand("run", "Answers a prompt; without a prompt, a conversation");
+  CLI::App* app = root.add_subcommand(
+      "run", "Answers a prompt; without a prompt, a conversation, each line of standard input a turn");
   args->model_given = app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku (the default)");
-  args->prompt_given = app->add_option("PROMPT", args->prompt, "goes through the model's chat template");
+  args->prompt_given = app->add_option(
+      "PROMPT", args->prompt, "goes through the model's chat template; -: all of standard input as one prompt");
   app->add_option("--system", args->system, "system message of the conversation");
   app->add_option("--chat-template", args->chat_template, "a template's file, in place of the model's")
-      ->check(not_empty());
+      ->check(file_name());
   app->add_flag("--raw", args->raw,
                 "no chat template: the prompt as it is, with BOS as the file says; prints the continuation alone");
   app->add_flag("--parse-special", args->parse_special, "with --raw: text of control tokens becomes those tokens")

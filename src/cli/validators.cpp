@@ -37,4 +37,24 @@ CLI::Validator not_empty() {
   return CLI::Validator([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
 }
 
+CLI::Validator file_name() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        if (text == "-") {
+          return "'-' is no file: nothing is piped here, and a file of that name is ./-";
+        }
+        return text.empty() ? "must not be empty" : "";
+      },
+      "");
+}
+
+CLI::Validator bytes_in(std::size_t low, std::size_t high) {
+  return CLI::Validator(
+      [low, high](const std::string& text) {
+        const bool fits = text.size() >= low && text.size() <= high;
+        return fits ? "" : fmt::format("must have {} to {} bytes, not {}", low, high, text.size());
+      },
+      "");
+}
+
 }  // namespace llorch::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <cstdint>
 
 namespace llorch::cli {
@@ -14,5 +15,9 @@ CLI::Validator whole_in(std::uint64_t low, std::uint64_t high);
 
 /// Refuses "", which an unset shell variable leaves.
 CLI::Validator not_empty();
+/// Of a file to read or to write: refuses "", and "-", which elsewhere is a pipe and here would be a name.
+CLI::Validator file_name();
+/// Accepts a text of low to high bytes.
+CLI::Validator bytes_in(std::size_t low, std::size_t high);
 
 }  // namespace llorch::cli

@@ -11,7 +11,7 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "engine/verify.h"
-#include "server/progress_bar.h"
+#include "worker/progress_bar.h"
 
 namespace llorch::cli {
 namespace {
@@ -98,10 +98,10 @@ Verb add_verify(CLI::App& root) {
   app->add_option("MODEL", args->model, "model file, directory, or builtin:haiku")->required();
   CLI::Option* read =
       app->add_option("--manifest", args->manifest, "a file that --write-manifest made: the model must be that one")
-          ->check(not_empty());
+          ->check(file_name());
   app->add_option("--write-manifest", args->write_manifest,
                   "writes the digests of the model, if it is good, to this file")
-      ->check(not_empty())
+      ->check(file_name())
       ->excludes(read);
   app->add_flag("--json", args->json, "one JSON object, with the fault in it");
   return {app, [args] { return verify(*args); }};

@@ -26,44 +26,10 @@ std::string display_name(const Checkpoint& checkpoint) {
   return (path.has_stem() ? path.stem() : path.parent_path().filename()).string();
 }
 
-struct Planned {
-  Plan plan;
-  std::unique_ptr<ModelSource> source;
-  int context = 0;
-  bool lowered = false;
-};
-
-/// Two looks at the spec: the first tells the model's context, the second is made for the context in use.
-Result<Planned> plan_for(const Checkpoint& checkpoint, int context) {
-  LL_ASSIGN(const Family* family, find_family(checkpoint));
-  LL_ASSIGN(const ModelSpec first, make_spec(ModelSource(checkpoint, family->names, context)));
-  Planned planned;
-  planned.context = std::min(context > 0 ? context : kDefaultContext, first.max_context);
-  planned.lowered = context > first.max_context;
-  planned.source = std::make_unique<ModelSource>(checkpoint, family->names, planned.context);
-  LL_ASSIGN(const ModelSpec spec, make_spec(*planned.source));
-  LL_ASSIGN(planned.plan, make_plan(spec, *planned.source));
-  return planned;
-}
-
-/// Blocks for max_sequences full contexts, or as many as the bytes allow: half of what is free beside the weights.
-Result<KvLayout> choose_kv_blocks(const LoadOptions& options, const Plan& plan, int context, const Memory& memory,
-                                  std::int64_t weights_bytes) {
-  const int n_sequences = std::max(1, options.max_sequences);
-  const bool chosen = options.kv_cache_bytes > 0;
+/// Bytes that the KV cache may have: those of the options, else half of what is free beside the weights.
+std::int64_t kv_bytes_of(const LoadOptions& options, const Memory& memory, std::int64_t weights_bytes) {
   const std::int64_t free_bytes = memory.free_bytes - (memory.is_apart ? weights_bytes : 0);
-  const std::int64_t bytes = chosen ? options.kv_cache_bytes : std::max<std::int64_t>(free_bytes, 0) / 2;
-  std::vector<std::int64_t> block_bytes;
-  for (int group = 0; group < plan.n_kv_groups; ++group) {
-    block_bytes.push_back(kv_block_bytes(plan, group, options.backend.kv_type));
-  }
-  const KvBudget budget(kv_windows(plan), block_bytes, context, options.max_batch_tokens);
-  KvLayout kv = budget.spend(bytes, n_sequences, chosen);
-  if (kv.n_blocks.empty()) {
-    return errorf(ErrorCode::out_of_memory, "a KV cache of {} bytes holds no block of {} tokens, which takes {} bytes",
-                  bytes, kKvBlock, budget.sequence_bytes(1, false));
-  }
-  return kv;
+  return options.kv_cache_bytes > 0 ? options.kv_cache_bytes : std::max<std::int64_t>(free_bytes, 0) / 2;
 }
 
 /// The model's templates, or the one that the user names; what they call bos_token stays the model's.
@@ -120,9 +86,42 @@ Result<ModelFiles> open_model(const std::string& path, const FileAccess& access)
   return files;
 }
 
+/// Two looks at the spec: the first tells the model's context, the second is made for the context in use.
+Result<PlannedModel> plan_model(const Checkpoint& checkpoint, int context) {
+  LL_ASSIGN(const Family* family, find_family(checkpoint));
+  LL_ASSIGN(const ModelSpec first, make_spec(ModelSource(checkpoint, family->names, context)));
+  PlannedModel planned;
+  planned.context = std::min(context > 0 ? context : kDefaultContext, first.max_context);
+  planned.context_lowered = context > first.max_context;
+  planned.source = std::make_unique<ModelSource>(checkpoint, family->names, planned.context);
+  LL_ASSIGN(const ModelSpec spec, make_spec(*planned.source));
+  LL_ASSIGN(planned.plan, make_plan(spec, *planned.source));
+  return planned;
+}
+
 Result<Plan> plan_of(const Checkpoint& checkpoint, int context) {
-  LL_ASSIGN(Planned planned, plan_for(checkpoint, context));
+  LL_ASSIGN(PlannedModel planned, plan_model(checkpoint, context));
   return std::move(planned.plan);
+}
+
+Result<KvPlan> kv_plan_of(const LoadOptions& options, const Plan& plan, int context, std::int64_t bytes) {
+  const int n_sequences = std::max(1, options.max_sequences);
+  std::vector<std::int64_t> block_bytes;
+  for (int group = 0; group < plan.n_kv_groups; ++group) {
+    block_bytes.push_back(kv_block_bytes(plan, group, options.backend.kv_type));
+  }
+  const KvBudget budget(kv_windows(plan), block_bytes, context, options.max_batch_tokens);
+  KvPlan kv;
+  kv.layout = budget.spend(bytes, n_sequences, options.kv_cache_bytes > 0);
+  if (kv.layout.n_blocks.empty()) {
+    return errorf(ErrorCode::out_of_memory, "a KV cache of {} bytes holds no block of {} tokens, which takes {} bytes",
+                  bytes, kKvBlock, budget.sequence_bytes(1, false));
+  }
+  kv.shape = {.n_blocks = kv.layout.n_blocks,
+              .max_batch_tokens = std::max(options.max_batch_tokens, n_sequences),
+              .max_batch_seqs = n_sequences,
+              .max_outputs = std::max(options.max_outputs, n_sequences)};
+  return kv;
 }
 
 Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::string& path) {
@@ -157,10 +156,10 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   if (options.manifest != nullptr) {
     LL_TRY(check_layout(*options.manifest, checkpoint));
   }
-  LL_ASSIGN(Planned planned, plan_for(checkpoint, options.context));
+  LL_ASSIGN(PlannedModel planned, plan_model(checkpoint, options.context));
   model.plan = std::move(planned.plan);
   model.context = planned.context;
-  model.context_lowered = planned.lowered;
+  model.context_lowered = planned.context_lowered;
   report(kRead);
   if (options.need_tokenizer) {
     LL_ASSIGN(model.tokenizer, make_tokenizer(checkpoint));
@@ -174,13 +173,10 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
   LL_TRY(bind(*planned.source, options, model,
               [&report](double share) { report(kTokenizer + (kChecked - kTokenizer) * share); }));
   report(kChecked);
-  LL_ASSIGN(model.kv,
-            choose_kv_blocks(options, model.plan, model.context, model.backend->memory(), checkpoint.tensor_bytes()));
-  const KvShape kv{.n_blocks = model.kv.n_blocks,
-                   .max_batch_tokens = std::max(options.max_batch_tokens, options.max_sequences),
-                   .max_batch_seqs = std::max(options.max_sequences, 1),
-                   .max_outputs = std::max({options.max_outputs, options.max_sequences, 1})};
-  LL_TRY(model.backend->load(model.plan, *model.weights, kv));
+  const std::int64_t kv_bytes = kv_bytes_of(options, model.backend->memory(), checkpoint.tensor_bytes());
+  LL_ASSIGN(KvPlan kv, kv_plan_of(options, model.plan, model.context, kv_bytes));
+  model.kv = std::move(kv.layout);
+  LL_TRY(model.backend->load(model.plan, *model.weights, kv.shape));
   report(1.0);
   return model;
 }

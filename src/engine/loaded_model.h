@@ -13,6 +13,7 @@
 #include "checkpoint/manifest.h"
 #include "engine/engine.h"
 #include "model/plan.h"
+#include "model/source.h"
 #include "model/weights.h"
 #include "tokenizer/chat.h"
 #include "tokenizer/tokenizer.h"
@@ -72,7 +73,25 @@ Result<LoadedModel> load_model(const std::string& path, const LoadOptions& optio
 /// tokens may lie behind it (an image's in a model of text alone); a request that has one is refused.
 Status check_vocab(const Tokenizer& tokenizer, const Plan& plan, const std::string& path);
 
+/// A plan, and the tensors' names that it was made with.
+struct PlannedModel {
+  Plan plan;
+  std::unique_ptr<ModelSource> source;  // of the checkpoint, which must outlive it
+  int context = 0;                      // in use
+  bool context_lowered = false;
+};
 /// Makes the spec and plan of an open checkpoint; context 0 as in LoadOptions (it may choose rope factors).
+Result<PlannedModel> plan_model(const Checkpoint& checkpoint, int context);
+/// The plan of these alone.
 Result<Plan> plan_of(const Checkpoint& checkpoint, int context);
+
+/// What a backend is loaded with beside the weights.
+struct KvPlan {
+  KvLayout layout;
+  KvShape shape;
+};
+/// Blocks for options.max_sequences full contexts of `context` tokens, or as many as `bytes` allow; all that they allow
+/// where the options choose the cache's size. Not one block of each group: ErrorCode::out_of_memory.
+Result<KvPlan> kv_plan_of(const LoadOptions& options, const Plan& plan, int context, std::int64_t bytes);
 
 }  // namespace llorch

@@ -12,10 +12,6 @@ namespace {
 
 using json = OrderedJson;
 
-constexpr std::size_t kMaxJobIdBytes = 128;
-constexpr std::size_t kMaxStops = 16;
-constexpr std::size_t kMaxStopBytes = 256;
-
 void read_input(Fields& fields, ChatTemplates::ContentForms forms, ExecuteRequest& request) {
   const json* prompt = fields.find("prompt");
   const json* messages = fields.find("messages");

@@ -2,6 +2,7 @@
 // at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,11 @@
 #include "tokenizer/chat.h"
 
 namespace llorch {
+
+// The same for every model and server; a client may refuse by them before it asks.
+inline constexpr std::size_t kMaxJobIdBytes = 128;
+inline constexpr std::size_t kMaxStops = 16;
+inline constexpr std::size_t kMaxStopBytes = 256;
 
 struct ExecuteLimits {
   int max_tokens = 2048;  // of an answer

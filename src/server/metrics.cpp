@@ -18,6 +18,9 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 
 constexpr int kOutcomes = 5;
+/// There from the start, so that a rate over them is.
+constexpr const char* kRefusals[] = {"INVALID_REQUEST", "UNAUTHORIZED", "METHOD_NOT_ALLOWED", "CONFLICT", "QUEUE_FULL",
+                                     "LOADING",         "DRAINING"};
 
 /// 1, 2.5, 5, 10 ... : three steps a decade from `first` on.
 Histogram::BucketBoundaries decades(double first, int count) {
@@ -86,6 +89,9 @@ Metrics::Metrics() : impl_(std::make_unique<Impl>()) {
                      .Name("worker_requests_total")
                      .Help("Requests to /execute by how they ended.")
                      .Register(impl_->registry);
+  for (const char* code : kRefusals) {
+    impl_->refused.Add({{"code", code}});
+  }
   for (std::size_t i = 0; i < kOutcomes; ++i) {
     impl_->requests[i] = &family.Add({{"outcome", to_string(static_cast<Outcome>(i))}});
   }

@@ -18,12 +18,13 @@
 
 #include "base/exit_code.h"
 #include "base/format.h"
+#include "base/standard_streams.h"
 #include "engine/loaded_model.h"
 #include "server/api.h"
 #include "server/http.h"
 #include "server/listener.h"
-#include "server/progress_bar.h"
 #include "worker/callback.h"
+#include "worker/progress_bar.h"
 #include "worker/service_manager.h"
 #include "worker/signals.h"
 
@@ -288,6 +289,7 @@ int run_caught(const Daemon& daemon, const WorkerOptions& options, StopSignal& s
 }  // namespace
 
 int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
+  open_standard_streams();
   ParsedOptions parsed = parse_options(daemon, argc, argv);
   if (!parsed.options) {
     return parsed.exit_code;

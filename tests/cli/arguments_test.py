@@ -1,6 +1,8 @@
 """Help of every verb, and what a bad command line brings: exit code 2 and one sentence that names the option."""
 import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
@@ -85,6 +87,30 @@ class Arguments(unittest.TestCase):
         for verb, option in (("run", "--chat-template"), ("render", "--chat-template"), ("render", "--name"), ("render", "--tools"),
                              ("render", "--messages"), ("bench", "--trace")):
             self.refused(verb, HAIKU, option, "", says=f"{option}: must not be empty")
+
+    def test_a_dash_is_no_file(self):
+        for option, *args in (("--out", "logits", HAIKU, "--tokens", "1", "--out", "-"), ("--trace", "bench", HAIKU, "--trace", "-"),
+                              ("OUT", "quantize", "in.gguf", "-", "--type", "Q8_0"), ("OUT", "convert", "in", "-"),
+                              ("--imatrix", "quantize", "in.gguf", "out.gguf", "--type", "Q4_0", "--imatrix", "-"),
+                              ("--file", "perplexity", HAIKU, "--file", "-"), ("--save", "perplexity", HAIKU, "--file", "t", "--save", "-"),
+                              ("--against", "perplexity", HAIKU, "--file", "t", "--against", "-"),
+                              ("--file", "imatrix", HAIKU, "--file", "-", "--out", "o"),
+                              ("--out", "imatrix", HAIKU, "--file", "t", "--out", "-"), ("--manifest", "verify", HAIKU, "--manifest", "-"),
+                              ("--write-manifest", "verify", HAIKU, "--write-manifest", "-"),
+                              ("--chat-template", "run", HAIKU, "hi", "--chat-template", "-"),
+                              ("--messages", "render", HAIKU, "--messages", "-"), ("--tools", "render", HAIKU, "hi", "--tools", "-"),
+                              ("--chat-template", "render", HAIKU, "hi", "--chat-template", "-"),
+                              *((option, "ask", "http://127.0.0.1:1", "hi", option, "-")
+                                for option in ("--print-curl", "--api-key-file", "--cacert"))):
+            with self.subTest(args=args):
+                self.refused(*args, says=f"{option}: '-' is no file: ")
+
+    def test_a_file_called_dash(self):
+        with tempfile.TemporaryDirectory() as work:
+            command = [tool.BIN, "logits", HAIKU, "--tokens", "1", "--out", "./-"]
+            done = subprocess.run(command, cwd=work, capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreater(pathlib.Path(work, "-").stat().st_size, 0)
 
     def test_times_of_each_answer(self):
         for args, lines in ((["hello"], b""), ([], b"hello\nagain\n")):

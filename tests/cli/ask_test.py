@@ -76,12 +76,12 @@ class RealWorker(unittest.TestCase):
         self.assertEqual(self.ask(*args, "--stop", stop), text[:3] + b"\n")
 
     def test_every_fault_has_its_line(self):
-        done = ask(self.url, "hello", "--job-id", "j" * 129, "--max-tokens", 2049, "--wait", SECONDS)
+        done = ask(self.url, "", "--raw", "--max-tokens", 2049, "--wait", SECONDS)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stdout, b"")
         lines = done.stderr.decode().splitlines()
         self.assertEqual(len(lines), 2, lines)
-        self.assertTrue(lines[0].startswith("llorch: job_id: must have 1 to 128 bytes"), lines)
+        self.assertTrue(lines[0].startswith("llorch: prompt: must "), lines)
         self.assertEqual(lines[1], "llorch: max_tokens: must be between 1 and 2048 (range(1,2048), got 2049)")
 
     @unittest.skipUnless(shutil.which("curl"), "curl is not installed")
@@ -109,6 +109,8 @@ class Arguments(unittest.TestCase):
                                ([nowhere, "x", "--format", "xml"], "--format"), ([nowhere, "x", "--wait", "-1"], "--wait"),
                                ([nowhere, "x", "--timeout", "0"], "--timeout"), ([nowhere, "x", "--top-p", "2"], "--top-p"),
                                ([nowhere, "x", "--max-tokens", "-1"], "--max-tokens"),
+                               ([nowhere, "x", "--job-id", ""], "--job-id: must have 1 to 128 bytes, not 0"),
+                               ([nowhere, "x", "--job-id", "j" * 129], "--job-id: must have 1 to 128 bytes, not 129"),
                                ([nowhere, "x", "--stop", ""], "--stop"), ([nowhere, b"\xff", "--raw"], "PROMPT"),
                                ([nowhere, "x", "--raw", "--system", "y"], "--system"),
                                ([nowhere, "x", "--api-key-file", empty], "empty"),
@@ -124,8 +126,22 @@ class Arguments(unittest.TestCase):
                     self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
 
 
+    def test_a_prompt_of_standard_input_that_is_none(self):
+        for given, says in ((b"", b"standard input, which is empty"), (b"\n", b"standard input, which is empty"), (b"\xff", b"PROMPT")):
+            done = tool.run("ask", f"http://127.0.0.1:{free_port()}", "-", stdin=given, timeout=SECONDS)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(says, done.stderr)
+
+
 class Sent(unittest.TestCase):
     """What reaches the worker."""
+
+    def test_a_prompt_of_standard_input(self):
+        with FakeWorker(GOOD) as worker:
+            for given, prompt in (("two\nlines 漢\n", "two\nlines 漢"), ("\nhi", "\nhi"), ("-\r\n", "-"), ("a\n\n", "a\n")):
+                done = tool.run("ask", worker.url, "-", stdin=given.encode(), timeout=SECONDS)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(worker.bodies()[-1]["messages"], [{"role": "user", "content": prompt}])
 
     def test_body_and_headers(self):
         with tempfile.TemporaryDirectory() as work, FakeWorker(GOOD) as worker:
@@ -225,6 +241,12 @@ class Shown(unittest.TestCase):
         match = re.fullmatch(TIMES, done.stderr.decode())
         self.assertEqual(match.groups(), ("2", "EOS"), done.stderr)
 
+    def test_the_first_text_is_not_after_the_last(self):
+        with FakeWorker(reply(200, {**END, "text": "word " * 2_000_000})) as worker:
+            done = ask(worker.url, "hi", "--format", "json")
+        first, total = map(float, re.search(rb"first text ([\d.]+) ms, total ([\d.]+) ms", done.stderr).groups())
+        self.assertLessEqual(first, total)
+
     def test_an_error_event(self):
         error = {"type": "error", "code": "INFERENCE_TIMEOUT", "message": "took too long", "retriable": True}
         self.check(chunked(sse(STARTED, token("a"), error)), 1, b"a", "INFERENCE_TIMEOUT: took too long")
@@ -266,26 +288,54 @@ class Shown(unittest.TestCase):
         self.assertIn(b"standard output", done.stderr)
 
 
+    def test_closed_output(self):
+        with FakeWorker(GOOD) as worker:
+            done = subprocess.run(["sh", "-c", 'exec "$0" ask "$1" hi >&-', tool.BIN, worker.url], stderr=subprocess.PIPE, timeout=SECONDS)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertEqual(done.stderr, b"llorch: cannot write to standard output: Bad file descriptor\n")
+
+    def test_a_reader_that_leaves(self):
+        def speak(connection):
+            connection.sendall(head(200, "text/event-stream", "Transfer-Encoding: chunked"))
+            try:
+                while True:
+                    connection.sendall(chunk(sse(token("x" * 4096))))
+            except OSError:
+                pass
+
+        for ignored, code, says in (("", -signal.SIGPIPE, b""),
+                                    ("trap '' PIPE; ", 5, b"llorch: cannot write to standard output: Broken pipe\n")):
+            command = ["sh", "-c", ignored + 'exec "$0" ask "$1" hi', tool.BIN]
+            with FakeWorker(speak) as worker, subprocess.Popen([*command, worker.url], stdout=subprocess.PIPE,
+                                                               stderr=subprocess.PIPE) as client:
+                self.assertEqual(client.stdout.read(3), b"xxx")
+                client.stdout.close()
+                self.assertEqual(client.stderr.read(), says)
+                self.assertEqual(client.wait(SECONDS), code)
+
+
 class Health(unittest.TestCase):
     def refused(self, health, code, says, *args):
+        """How often the worker was asked whether it is ready."""
         with FakeWorker(GOOD, health=health) as worker:
-            begin = time.monotonic()
             done = ask(worker.url, "hi", *args)
             self.assertEqual((done.returncode, done.stdout), (code, b""), done.stderr)
             self.assertIn(says, done.stderr.decode())
             self.assertEqual(worker.bodies(), [])
-            return time.monotonic() - begin
+            return [path for path, _, _ in worker.asked].count("/health")
 
     def test_a_worker_that_is_not_ready(self):
         loading = reply(503, {"status": "loading", "progress": 0.42})
-        self.refused(loading, 1, "loading its model (42%)")
-        self.assertGreater(self.refused(loading, 1, "loading its model (42%)", "--wait", 0.5), 0.5)
+        self.assertEqual(self.refused(loading, 1, "loading its model (42%)"), 1)
+        begin = time.monotonic()
+        self.refused(loading, 1, "loading its model (42%)", "--wait", 0.5)
+        self.assertGreater(time.monotonic() - begin, 0.5)
         for status in ("draining", "unhealthy"):
-            self.assertLess(self.refused(reply(503, {"status": status}), 1, status, "--wait", 20), 10)
+            self.assertEqual(self.refused(reply(503, {"status": status}), 1, status, "--wait", 20), 1, status)
 
     def test_what_is_no_worker(self):
         for health in (reply(404, b"no such page", "text/plain"), reply(200, b"<html>", "text/html"), reply(200, [])):
-            self.refused(health, 1, "does not answer as a worker", "--wait", 20)
+            self.assertEqual(self.refused(health, 1, "does not answer as a worker", "--wait", 20), 1)
         self.refused(reply(200, b"x" * (2 << 20)), 1, "too many bytes")
 
     def test_nobody_there(self):

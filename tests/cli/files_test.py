@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -125,6 +126,23 @@ class Files(unittest.TestCase):
         done = tool.run("logits", HAIKU, "--tokens", "1", "--out", self.folder / "no/such/folder", "--context", 64)
         self.assertEqual(done.returncode, 5, done.stderr)
         self.assertIn(b"no/such/folder", done.stderr)
+
+    def test_closed_streams_are_no_files(self):
+        def closed(how, *args):
+            return subprocess.run(["sh", "-c", f'exec "$0" "$@" {how}', tool.BIN, *map(str, args)], capture_output=True, timeout=60)
+
+        for verb in (["inspect", HAIKU], ["run", HAIKU, "hello"]):
+            done = closed(">&-", *verb)
+            self.assertEqual((done.returncode, done.stderr.count(b"\n")), (5, 1), done.stderr)
+            self.assertIn(b"Bad file descriptor", done.stderr)
+        done = closed("<&-", "run", HAIKU, "-")
+        self.assertEqual((done.returncode, done.stderr), (5, b"llorch: cannot read standard input: Bad file descriptor\n"))
+        done = closed("<&-", "run", HAIKU)
+        self.assertEqual((done.returncode, done.stdout), (0, b""), "nobody speaks")
+        out = self.folder / "out.gguf"
+        done = closed("2>&- <&-", "quantize", tool.ROOT / "models/haiku/haiku.gguf", out, "--type", "Q8_0")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(tool.run("verify", out).returncode, 0)
 
     @unittest.skipUnless(pathlib.Path("/dev/full").exists(), "no /dev/full here")
     def test_full_disk(self):

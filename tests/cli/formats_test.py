@@ -134,6 +134,15 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertGreaterEqual(done.stdout.count(b"\n"), 2)
 
+    def test_all_of_standard_input_as_one_prompt(self):
+        for how in (["--raw"], []):
+            args = ["--temperature", 0, "--max-tokens", 12, *how]
+            expected = tool.output("run", HAIKU, "an old\npond", *args)
+            self.assertEqual(tool.output("run", HAIKU, "-", *args, stdin=b"an old\npond\n"), expected)
+        done = tool.run("run", HAIKU, "-", stdin=b"")
+        self.assertEqual((done.returncode, done.stdout), (2, b""))
+        self.assertEqual(done.stderr, b"llorch: PROMPT: '-' is standard input, which is empty\n")
+
     def test_empty_input(self):
         done = tool.run("run", stdin=b"")
         self.assertEqual(done.returncode, 0, done.stderr)

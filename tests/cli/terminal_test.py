@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import sys
+import tempfile
 import termios
 import time
 import unittest
@@ -22,14 +23,14 @@ LOCAL_FLAGS = 3  # of what tcgetattr returns
 
 
 class Session:
-    """`llorch run` on a terminal of its own."""
+    """`llorch run`, or another verb, on a terminal of its own."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, verb="run"):
         self.end = time.monotonic() + SECONDS
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ["TERM"] = "vt100"
-            os.execv(tool.BIN, [tool.BIN, "run", *args])
+            os.execv(tool.BIN, [tool.BIN, verb, *map(str, args)])
 
     def send(self, data):
         os.write(self.terminal, data)
@@ -92,6 +93,19 @@ class Terminal(unittest.TestCase):
             session.prompt(line + rb"\r\n\s*\w")  # behind an answer
         session.send(CTRL_D)
         self.assertEqual(session.status(), 0)
+
+    def test_times_have_a_line_of_their_own(self):
+        for how in (["an old pond", "--raw"], ["--tokens", "5,6"], ["an old pond", "--print-ids"], ["an old pond"]):
+            session = Session("builtin:haiku", *how, "--stats", "--max-tokens", "3", "--ignore-eos", "--seed", "1")
+            session.wait_for(rb"[^\r\n]\r\nllorch: \d+ prompt tokens")
+            self.assertEqual(session.status(), 0)
+
+    def test_bars_say_what_is_done(self):
+        with tempfile.TemporaryDirectory() as work:
+            for verb, source, args, bar in (("quantize", "haiku.gguf", ["--type", "Q8_0"], rb"quantizing \["), ("convert", "hf", [], rb"writing \[")):
+                session = Session(tool.ROOT / "models/haiku" / source, pathlib.Path(work, "out"), *args, verb=verb)
+                session.wait_for(bar)
+                self.assertEqual(session.status(), 0)
 
     def test_ctrl_c_at_the_prompt_ends(self):
         session = Session()

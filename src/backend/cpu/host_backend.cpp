@@ -11,6 +11,7 @@
 #include "backend/cpu/host_memory.h"
 #include "backend/cpu/model_memory.h"
 #include "backend/cpu/walk.h"
+#include "backend/written.h"
 #include "base/format.h"
 #include "base/trace.h"
 #include "sampling/sampler.h"

@@ -246,7 +246,8 @@ TEST(HostBackend, AnObserverWithoutMemoryEndsItsRunAlone) {
   };
   const TinyModel model;
   const auto backend = loaded(ref::ops(), model, {.n_threads = 3});
-  TinySequence sequence{.tokens = {1, 2, 3}};
+  TinyBlocks blocks(model.plan().n_kv_groups, 64, 5);
+  TinySequence sequence = blocks.sequence({1, 2, 3});
   TinyBatch batch(model.plan().n_kv_groups);
   batch.add(sequence, 3);
   std::vector<float> logits(static_cast<std::size_t>(3 * model.vocab()));

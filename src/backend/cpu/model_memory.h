@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/check_batch.h"
 #include "backend/cpu/buffer.h"
-#include "backend/cpu/check_batch.h"
 #include "backend/memory_needs.h"
 #include "backend/ops.h"
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
 #include "backend/ops.h"
 
@@ -17,11 +16,5 @@ void run_matmul(const OpTable& table, const Matmul& mm, const Work& work);
 
 /// Whether a product with b reads the 8-bit rows of x that a product with a made of the same x.
 bool share_rows8(const Work& work, WeightId a, WeightId b);
-
-/// The slots that an op writes, the first of which matters most; empty for LogitsOp, which writes Work::logits.
-std::vector<Slot> written_slots(const Op& op);
-
-/// Floats of a row of `slot` as `op`, which writes it, sees it.
-int written_width(const Op& op, Slot slot, const Plan& plan);
 
 }  // namespace llorch::cpu

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "backend/cost.h"
-#include "backend/cpu/walk.h"
 #include "backend/cuda/walk.h"
+#include "backend/written.h"
 #include "base/format.h"
 #include "base/trace.h"
 
@@ -102,7 +102,7 @@ Status CudaBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
   if (model_ == nullptr) {
     return errorf(ErrorCode::invalid_argument, "{}: run before load", name_);
   }
-  LL_TRY(cpu::check_batch(model_->limits, batch, samples, outputs));
+  LL_TRY(check_batch(model_->limits, batch, samples, outputs));
   LL_TRY(driver_->use());
   const KvShape& kv = model_->limits.kv;
   BatchShape shape;
@@ -224,9 +224,9 @@ Status CudaBackend::show(const Step& step, int index, const BatchShape& shape, S
   if (std::holds_alternative<LogitsOp>(step.op)) {
     return copy(Slot::none, model_->logits, shape.n_outputs, model_->limits.n_logits);
   }
-  for (const Slot slot : cpu::written_slots(step.op)) {
+  for (const Slot slot : written_slots(step.op)) {
     LL_TRY(copy(slot, model_->slots[static_cast<std::size_t>(slot)], shape.n_tokens,
-                cpu::written_width(step.op, slot, model_->plan)));
+                written_width(step.op, slot, model_->plan)));
   }
   return {};
 }

@@ -23,7 +23,7 @@ Status check_device_matrix(const MatrixView& w, const WeightDecl& decl) {
         ErrorCode::model_file, "{}: the CUDA backend has no kernels for {}", decl.name,
         format == nullptr ? fmt::format("the type {}", static_cast<std::uint32_t>(w.type)) : std::string(format->name));
   }
-  LL_TRY(cpu::check_matrix(w, decl));
+  LL_TRY(check_matrix(w, decl));
   if (w.cols > INT32_MAX) {
     return errorf(ErrorCode::model_file, "{}: rows of {} weights", decl.name, w.cols);
   }
@@ -338,7 +338,7 @@ Status make_device_model(DeviceModel& model, Driver& driver, const Plan& plan, c
   model.plan = plan;
   model.activations = options.activations;
   model.kv_type = options.kv_type;
-  LL_ASSIGN(model.limits, cpu::batch_limits(plan, kv));
+  LL_ASSIGN(model.limits, batch_limits(plan, kv));
   LL_TRY(check_ops(model));
   model.head_groups = head_groups(plan, model.kv_type);
   LL_ASSIGN(const std::vector<std::size_t> bytes, weight_bytes(model, source));

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/cpu/check_batch.h"
+#include "backend/check_batch.h"
 #include "backend/cuda/kernels.h"
 #include "backend/cuda/memory.h"
 #include "backend/cuda/sample_rows.h"
@@ -42,7 +42,7 @@ struct DeviceSizes {
 
 struct DeviceModel {
   Plan plan;
-  cpu::BatchLimits limits;
+  BatchLimits limits;
   Activations activations = Activations::q8;
   KvType kv_type = KvType::f16;
   std::vector<DeviceMatrix> matrices;   // by WeightId; codes == nullptr for vectors

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kPiece = std::size_t{32} << 20;
 constexpr std::size_t kBuffers = 3;  // pieces on their way
-constexpr int kMostThreads = 8;      // that fill pinned memory
+constexpr int kMostThreads = 16;     // that fill pinned memory
 
 /// One piece: pinned memory, its place on the device, and when each is free again.
 struct Buffer {

@@ -4,7 +4,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "backend/cpu/walk.h"
+#include "backend/written.h"
 
 namespace llorch::cuda {
 namespace {
@@ -336,7 +336,7 @@ Result<int> Walk::front(std::span<const Step> steps) {
     }
   };
   LL_TRY(std::visit(one, steps.front().op));
-  for (const Slot slot : cpu::written_slots(steps.front().op)) {
+  for (const Slot slot : written_slots(steps.front().op)) {
     if (!std::holds_alternative<NormOp>(steps.front().op) && !std::holds_alternative<GateOp>(steps.front().op)) {
       written(slot);
     }

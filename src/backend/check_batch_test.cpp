@@ -1,4 +1,4 @@
-#include "backend/cpu/check_batch.h"
+#include "backend/check_batch.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "backend/testing/tiny_model.h"
 
-namespace llorch::cpu {
+namespace llorch {
 namespace {
 
 BatchLimits limits() {
@@ -81,4 +81,4 @@ TEST(CheckBatch, OutputsHaveTheirSizes) {
 }
 
 }  // namespace
-}  // namespace llorch::cpu
+}  // namespace llorch

@@ -1,4 +1,4 @@
-#include "backend/cpu/check_batch.h"
+#include "backend/check_batch.h"
 
 #include <algorithm>
 #include <string_view>
@@ -6,7 +6,7 @@
 #include "base/format.h"
 #include "quant/formats.h"
 
-namespace llorch::cpu {
+namespace llorch {
 namespace {
 
 template <class... Args>
@@ -187,4 +187,4 @@ Status check_batch(const BatchLimits& limits, const Batch& batch, std::span<cons
   return check_outputs(limits, batch, samples, outputs);
 }
 
-}  // namespace llorch::cpu
+}  // namespace llorch

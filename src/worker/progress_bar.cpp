@@ -1,4 +1,4 @@
-#include "server/progress_bar.h"
+#include "worker/progress_bar.h"
 
 #include <algorithm>
 #include <cstdio>

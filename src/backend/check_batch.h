@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 
-namespace llorch::cpu {
+namespace llorch {
 
 /// What a loaded model allows.
 struct BatchLimits {
@@ -28,4 +28,4 @@ Result<BatchLimits> batch_limits(const Plan& plan, const KvShape& kv);
 Status check_batch(const BatchLimits& limits, const Batch& batch, std::span<const SampleSpec> samples,
                    const Outputs& outputs);
 
-}  // namespace llorch::cpu
+}  // namespace llorch
