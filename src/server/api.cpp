@@ -58,25 +58,6 @@ std::variant<std::string, std::vector<FieldError>> parse_cancel(std::string_view
 
 }  // namespace
 
-/// A body that waits to be parsed counts as one in flight, until it is parsed or dropped.
-class Api::Place {
- public:
-  Place(Api& api, bool is_long) : api_(api), is_long_(is_long) {
-    ++api_.parsing_;
-    api_.long_parsing_ += is_long_ ? 1 : 0;
-  }
-  ~Place() {
-    --api_.parsing_;
-    api_.long_parsing_ -= is_long_ ? 1 : 0;
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
- private:
-  Api& api_;
-  bool is_long_;
-};
-
 Api::Api(ApiOptions options, Log& log, std::function<void()> shut_down)
     : options_(std::move(options)),
       log_(&log),
@@ -153,16 +134,10 @@ void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
     thread.post([this, http = std::move(request), writer] { text(http, *writer); });
   } else if (request.path == "/cancel") {
     // Behind the requests that came before: a client may cancel what it has only just sent.
-    parse_.post([this, http = std::move(request), writer] { cancel(http, writer); });
+    parse_.post([this, http = std::move(request), writer] { cancel(http, *writer); });
   } else {
     prepare_.post([this, path = std::move(request.path), writer] { trace(path, *writer); });
   }
-}
-
-void Api::execute(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
-  const bool is_long = request.body.size() > kLongBodyBytes;
-  const auto place = std::make_shared<Place>(*this, is_long);
-  (is_long ? parse_long_ : parse_).post([this, http = std::move(request), writer, place] { parse(http, writer); });
 }
 
 void Api::health(ResponseWriter& writer) const {
@@ -233,23 +208,15 @@ void Api::trace(const std::string& path, ResponseWriter& writer) const {
   respond_error(writer, 404, {"NOT_FOUND", message, false});
 }
 
-void Api::cancel(const HttpRequest& request, const std::shared_ptr<ResponseWriter>& writer) {
+void Api::cancel(const HttpRequest& request, ResponseWriter& writer) {
   const auto parsed = parse_cancel(request.body);
   if (const auto* errors = std::get_if<std::vector<FieldError>>(&parsed)) {
-    respond_errors(*writer, *errors);
+    respond_errors(writer, *errors);
     return;
   }
   const auto& job_id = std::get<std::string>(parsed);
+  early_cancels_.cancel(job_id);
   const bool known = jobs_.cancel(job_id);
-  if (!known && long_parsing_ > 0) {  // it may be the job of a body that is still being parsed
-    parse_long_.post([this, job_id, writer] { cancel_job(job_id, jobs_.cancel(job_id), *writer); });
-    return;
-  }
-  cancel_job(job_id, known, *writer);
-}
-
-/// Answers a /cancel.
-void Api::cancel_job(const std::string& job_id, bool known, ResponseWriter& writer) {
   log_->event(LogLevel::info, "cancel", {{"job_id", job_id}, {"known", known}});
   const nlohmann::ordered_json body = {{"job_id", job_id}, {"status", known ? "cancelled" : "unknown"}};
   writer.respond(202, kJsonHeaders, dump_json(body));

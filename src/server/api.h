@@ -1,6 +1,6 @@
 // Api: the worker's routes. A request comes in on the HTTP thread; the body of an /execute is parsed on one thread and
 // its prompt tokenised on another, and then goes to the engine's thread. Long bodies have two threads of their own, so
-// that they keep neither short ones nor a /cancel waiting.
+// that they keep neither short ones nor the /cancel of another job waiting.
 #pragma once
 
 #include <atomic>
@@ -9,8 +9,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "server/api_keys.h"
+#include "server/early_cancels.h"
 #include "server/engine_thread.h"
 #include "server/events.h"
 #include "server/execute_request.h"
@@ -74,6 +76,7 @@ class Api {
   void drain(std::chrono::milliseconds patience);
 
  private:
+  static constexpr std::string_view kExecutePath = "/execute";
   enum class State : std::uint8_t { loading, healthy, draining };
   struct Execution;
   class Place;
@@ -82,18 +85,17 @@ class Api {
   void metrics_text(ResponseWriter& writer);
   void trace(const std::string& path, ResponseWriter& writer) const;
   void execute(HttpRequest request, std::shared_ptr<ResponseWriter> writer);
-  void cancel(const HttpRequest& request, const std::shared_ptr<ResponseWriter>& writer);
-  void cancel_job(const std::string& job_id, bool known, ResponseWriter& writer);
+  void cancel(const HttpRequest& request, ResponseWriter& writer);
   void text(const HttpRequest& http, ResponseWriter& writer) const;
   void tokenize(std::string_view body, ResponseWriter& writer) const;
   void detokenize(std::string_view body, ResponseWriter& writer) const;
   void apply_template(std::string_view body, ResponseWriter& writer) const;
-  void parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer);
+  void parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer, Place& place);
   void prepare(Execution& execution);
   bool encode(Execution& execution) const;
   bool fit(Execution& execution) const;
-  void note_refusal(const std::string& path, int status, const std::string& code, const std::string& reason = "");
-  void refuse(ResponseWriter& writer, const std::string& path, int status, const ApiError& error,
+  void note_refusal(std::string_view path, int status, const std::string& code, const std::string& reason = "");
+  void refuse(ResponseWriter& writer, std::string_view path, int status, const ApiError& error,
               HttpHeaders headers = {});
   void refuse_job(ResponseWriter& writer, Jobs::Refused why, const std::string& job_id);
   void log_accepted(const Execution& execution);
@@ -114,8 +116,8 @@ class Api {
   TraceStore traces_;
   Timers timers_;
   Jobs jobs_;
-  std::atomic<int> parsing_{0};       // bodies that wait to be parsed
-  std::atomic<int> long_parsing_{0};  // of them the long ones
+  std::atomic<int> parsing_{0};  // bodies that wait to be parsed
+  EarlyCancels early_cancels_;   // of the long ones of them
   // Each posts to those above it, so it ends before them.
   TaskThread prepare_{"llorch-prompts"};
   TaskThread prepare_long_{"llorch-long"};

@@ -12,8 +12,6 @@
 namespace llorch {
 namespace {
 
-const std::string kExecutePath = "/execute";
-
 AnswerFormat format_for(const HttpRequest& http, const ExecuteRequest& request) {
   if (!request.stream) {
     return AnswerFormat::single;
@@ -29,6 +27,27 @@ std::string shown_prompt(const ExecuteRequest& request) {
 
 }  // namespace
 
+/// A body that waits to be parsed counts as one in flight, until it is parsed or dropped.
+class Api::Place {
+ public:
+  Place(Api& api, bool is_long) : api_(api), number_(is_long ? api.early_cancels_.enter() : 0) { ++api_.parsing_; }
+  ~Place() {
+    leave();
+    --api_.parsing_;
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  /// The body has been parsed, and its job can be found; true: it was cancelled before.
+  bool leave(const std::string& job_id = "") {
+    const std::uint64_t number = std::exchange(number_, 0);
+    return number > 0 && api_.early_cancels_.leave(number, job_id);
+  }
+
+ private:
+  Api& api_;
+  std::uint64_t number_;  // 0: not a long body, or it has left
+};
+
 struct Api::Execution {
   ExecuteRequest body;
   std::shared_ptr<Job> job;
@@ -37,18 +56,18 @@ struct Api::Execution {
 };
 
 /// Counts and logs a request that is no job, or not yet one.
-void Api::note_refusal(const std::string& path, int status, const std::string& code, const std::string& reason) {
+void Api::note_refusal(std::string_view path, int status, const std::string& code, const std::string& reason) {
   if (path == kExecutePath) {
     metrics_.refused(code);
   }
-  LogFields fields = {{"path", path}, {"status", std::int64_t{status}}, {"code", code}};
+  LogFields fields = {{"path", std::string(path)}, {"status", std::int64_t{status}}, {"code", code}};
   if (!reason.empty()) {
     fields.emplace_back("reason", reason);
   }
   log_->event(LogLevel::debug, "request_refused", fields);
 }
 
-void Api::refuse(ResponseWriter& writer, const std::string& path, int status, const ApiError& error,
+void Api::refuse(ResponseWriter& writer, std::string_view path, int status, const ApiError& error,
                  HttpHeaders headers) {
   note_refusal(path, status, error.code);
   respond_error(writer, status, error, std::move(headers));
@@ -70,8 +89,20 @@ void Api::refuse_job(ResponseWriter& writer, Jobs::Refused why, const std::strin
   }
 }
 
-/// On the parser's thread.
-void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer) {
+void Api::execute(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
+  const bool is_long = request.body.size() > kLongBodyBytes;
+  const auto place = std::make_shared<Place>(*this, is_long);
+  (is_long ? parse_long_ : parse_).post([this, http = std::move(request), writer, place] {
+    parse(http, writer, *place);
+  });
+}
+
+/// On a parser's thread.
+void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& writer, Place& place) {
+  if (state_ == State::draining) {  // its time is for what was accepted
+    refuse_job(*writer, Jobs::Refused::draining, "");
+    return;
+  }
   auto parsed = parse_execute_request(
       http.body,
       {.max_tokens = options_.max_tokens_out, .vocab = info_.vocab, .content_forms = chat_->content_forms()});
@@ -91,6 +122,9 @@ void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& 
     return;
   }
   execution->job = opened.job;
+  if (place.leave(body.job_id)) {
+    jobs_.cancel(body.job_id);
+  }
   execution->is_long = http.body.size() > kLongBodyBytes;
   (execution->is_long ? prepare_long_ : prepare_).post([this, execution] { prepare(*execution); });
 }

@@ -59,7 +59,7 @@ Result<ApiKeys> ApiKeys::read(const std::string& path) {
   int number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
-    bytes += line.size() + 1;
+    bytes += line.size() + (file.eof() ? 0 : 1);
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
       line.pop_back();
     }

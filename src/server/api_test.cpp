@@ -137,18 +137,15 @@ TEST_F(ApiTest, APromptThatTakesLongHoldsUpNobody) {
   slow.waits = false;
 }
 
-TEST_F(ApiTest, ACancelRightBehindALongBodyKnowsItsJob) {
-  std::string messages;
-  for (int i = 0; i < 20'000; ++i) {
-    messages += R"({"role":"user","content":"x"},)";
+TEST_F(ApiTest, ACancelRightBehindALongBodyEndsItsJob) {
+  const std::string blanks(2 * kLongBodyBytes, ' ');
+  for (int i = 0; i < 20; ++i) {
+    const auto answer = ask("POST", "/execute", R"({"job_id":"a","prompt":"x")" + blanks + "}");
+    const auto cancel = ask("POST", "/cancel", R"({"job_id":"a"})");
+    ASSERT_TRUE(soon([&] { return cancel->ended() && answer->ended(); }));
+    EXPECT_EQ(answer->count("CANCELLED"), 1) << answer->body();
+    EXPECT_EQ(cancel->status(), 202);
   }
-  messages += R"({"role":"user","content":"x"})";
-  const auto answer = ask("POST", "/execute", R"({"job_id":"a","messages":[)" + messages + "]}");
-  const auto cancel = ask("POST", "/cancel", R"({"job_id":"a"})");
-  ASSERT_TRUE(soon([&] { return cancel->ended() && answer->ended(); }));
-  // The test's model has no chat template: where the refusal came first, there was no job any more.
-  EXPECT_TRUE(answer->count("CANCELLED") == 1 || answer->status() == 400) << answer->body();
-  EXPECT_EQ(cancel->count("cancelled"), answer->count("CANCELLED")) << cancel->body();
 }
 
 TEST_F(ApiTest, RefusalsAreCountedByTheirCode) {

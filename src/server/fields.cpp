@@ -30,7 +30,10 @@ std::string shown(const json& value) {
 }  // namespace
 
 std::string reason_of(const std::vector<FieldError>& errors) {
-  return errors.empty() ? "" : errors.front().field + " " + errors.front().constraint;
+  if (errors.empty() || errors.front().constraint == "unknown") {
+    return errors.empty() ? "" : "unknown field";  // its name is the client's text
+  }
+  return errors.front().field + " " + errors.front().constraint;
 }
 
 std::string errors_body(const std::vector<FieldError>& errors) {

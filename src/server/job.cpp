@@ -71,7 +71,10 @@ void Job::set_prompt_tokens(int n) {
 
 void Job::refuse(const std::vector<FieldError>& errors) {
   const std::lock_guard lock(mutex_);
-  if (finish({.outcome = Outcome::rejected, .result = "INVALID_REQUEST", .reason = reason_of(errors)})) {
+  if (aborted_) {
+    fail(*aborted_);
+  } else if (finish({.outcome = Outcome::rejected, .result = "INVALID_REQUEST", .reason = reason_of(errors)})) {
+    metrics_->refused("INVALID_REQUEST");
     respond_errors(*writer_, errors);
   }
 }

@@ -67,7 +67,7 @@ class Job final : public Sink {
   void attach(EngineThread& engine, EngineThread::Ticket ticket);
   /// For the log, before begin() or refuse().
   void set_prompt_tokens(int n);
-  /// Instead of begin(): the request has faults (400).
+  /// Instead of begin(): the request has faults (400). One that was aborted by then ends with that.
   void refuse(const std::vector<FieldError>& errors);
   /// Ends the job; the engine lets go of it when the step under way has ended. Before begin() a client that still
   /// listens hears of it in begin(), so that its stream has a `started`, or from end_now().

@@ -82,6 +82,15 @@ TEST_F(JobsTest, ACancelBeforeTheEngineEndsAfterStarted) {
   EXPECT_EQ(engine.stats().steps, 0U);
 }
 
+TEST_F(JobsTest, ACancelBeforeAFaultIsFoundWins) {
+  const auto answer = std::make_shared<Recorded>();
+  const auto job = jobs.open("a", {.format = AnswerFormat::single}, answer).job;
+  EXPECT_TRUE(jobs.cancel("a"));
+  job->refuse({{"prompt", "max_tokens(1)", "is too long", ""}});
+  EXPECT_EQ(answer->status(), 503);
+  EXPECT_EQ(answer->count("CANCELLED"), 1);
+}
+
 TEST_F(JobsTest, PlacesAreCounted) {
   const Started a = start(jobs, "a", 1000);
   const Started b = start(jobs, "b", 1000);

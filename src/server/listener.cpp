@@ -103,7 +103,7 @@ Result<Listener> listen_unix(const std::string& path) {
 
 /// "[::1]", as URIs spell it, is "::1".
 std::string without_brackets(const std::string& host) {
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const bool bracketed = host.find(':') != std::string::npos && host.front() == '[' && host.back() == ']';
   return bracketed ? host.substr(1, host.size() - 2) : host;
 }
 

@@ -67,7 +67,7 @@ struct Metrics::Impl {
   prometheus::Family<Counter>& refused =
       prometheus::BuildCounter()
           .Name("worker_requests_refused_total")
-          .Help("Requests to /execute that became no job, by the code they were told.")
+          .Help("Requests to /execute that were refused, by the code they were told.")
           .Register(registry);
   Counter& tokens = prometheus::BuildCounter()
                         .Name("worker_tokens_generated_total")

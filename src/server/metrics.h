@@ -33,7 +33,7 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   void ended(Outcome outcome);
-  /// A request to /execute that became no job: worker_requests_refused_total{code}.
+  /// A request to /execute that got no answer but a refusal: worker_requests_refused_total{code}.
   void refused(const std::string& code);
   /// Of a request that was accepted: from then to its last event.
   void inference_ms(double ms);

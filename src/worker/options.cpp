@@ -295,7 +295,8 @@ ParsedOptions parse_options(const Daemon& daemon, int argc, const char* const* a
     app.add_option("--device", raw.o.device, "ref, cpu, cpu:avx2, cpu:avx512, blas or cuda:N")->capture_default_str();
   }
   const auto refuse = [&](const Error& error) {
-    fmt::print(stderr, "{}: {}\n{} --help lists the options.\n", daemon.name, error.message, daemon.name);
+    std::fputs(fmt::format("{}: {}\n{} --help lists the options.\n", daemon.name, error.message, daemon.name).c_str(),
+               stderr);
     return ParsedOptions{std::nullopt, exit_code(error.code)};
   };
   try {

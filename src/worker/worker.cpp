@@ -62,7 +62,7 @@ int fail(const Daemon& daemon, Log& log, const Error& error) {
               {{"exit_code", std::int64_t{code}}, {"code", name_of(error.code)}, {"message", error.message}});
   } else {
     const char* begin = ::isatty(STDERR_FILENO) == 1 ? "\r\x1b[K" : "";  // a progress bar may stand there
-    fmt::print(stderr, "{}{}: {}\n", begin, daemon.name, error.message);
+    std::fputs(fmt::format("{}{}: {}\n", begin, daemon.name, error.message).c_str(), stderr);  // it may be closed
   }
   return code;
 }
@@ -248,7 +248,7 @@ int run(const Daemon& daemon, const WorkerOptions& options, StopSignal& stop, Lo
     remove_socket_file(options.http.host);
     say_stopped(log, signal);
   });
-  fmt::print("llorch: listening on {}\n", (*http)->uri());
+  std::puts(fmt::format("llorch: listening on {}", (*http)->uri()).c_str());
   std::fflush(stdout);
   model = load(options, api, log);
   if (!model.ok()) {
@@ -288,7 +288,7 @@ int run_caught(const Daemon& daemon, const WorkerOptions& options, StopSignal& s
 
 }  // namespace
 
-int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
+int worker_main(const Daemon& daemon, int argc, const char* const* argv) try {
   open_standard_streams();
   ParsedOptions parsed = parse_options(daemon, argc, argv);
   if (!parsed.options) {
@@ -311,6 +311,9 @@ int worker_main(const Daemon& daemon, int argc, const char* const* argv) {
     std::_Exit(code);
   }
   return code;
+} catch (const std::exception& error) {  // before or after what run_caught() sees: memory or threads are short
+  std::fputs(fmt::format("{}: {}\n", daemon.name, error.what()).c_str(), stderr);
+  return kExitDevice;
 }
 
 }  // namespace llorch

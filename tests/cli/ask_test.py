@@ -125,7 +125,6 @@ class Arguments(unittest.TestCase):
                     self.assertIn(says, done.stderr.decode())
                     self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
 
-
     def test_a_prompt_of_standard_input_that_is_none(self):
         for given, says in ((b"", b"standard input, which is empty"), (b"\n", b"standard input, which is empty"), (b"\xff", b"PROMPT")):
             done = tool.run("ask", f"http://127.0.0.1:{free_port()}", "-", stdin=given, timeout=SECONDS)
@@ -286,7 +285,6 @@ class Shown(unittest.TestCase):
             done = subprocess.run([tool.BIN, "ask", worker.url, "hi"], stdout=full, stderr=subprocess.PIPE, timeout=SECONDS)
         self.assertEqual(done.returncode, 5, done.stderr)
         self.assertIn(b"standard output", done.stderr)
-
 
     def test_closed_output(self):
         with FakeWorker(GOOD) as worker:

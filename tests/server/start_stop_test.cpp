@@ -1,5 +1,6 @@
 // Start, readiness, signals and exit codes of a worker.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -7,6 +8,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <memory>
 #include <regex>
 
 #include "base/descriptor.h"
@@ -201,19 +203,34 @@ TEST(Stop, SignalsEndAnIdleWorker) {
 }
 
 TEST(Stop, ASecondSignalEndsAtOnceAndIsLogged) {
-  Daemon daemon(Daemon::haiku({"--log-format", "json"}));
+  Daemon daemon(Daemon::haiku({"--log-format", "json", "--max-sequences", "1"}));
   daemon.wait_ready();
-  Client busy(daemon.port());
-  busy.send(post_bytes("/execute", R"({"job_id":"a","prompt":"moon","max_tokens":500})"));
-  busy.read_until("event: started");
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 60; ++i) {
+    clients.push_back(std::make_unique<Client>(daemon.port()));
+    clients.back()->send(post_bytes(
+        "/execute", R"({"prompt":"moon","max_tokens":500,"temperature":2,"job_id":")" + std::to_string(i) + "\"}"));
+  }
+  ASSERT_TRUE(daemon.wait_health("requests_running", 1));
   daemon.signal(SIGTERM);
+  while (daemon.health()["status"] != "draining") {
+  }
   daemon.signal(SIGTERM);
-  const int code = daemon.wait_exit();
-  EXPECT_TRUE(code == 128 + SIGTERM || code == 0) << code;  // 0: the request ended first
+  EXPECT_EQ(daemon.wait_exit(), 128 + SIGTERM);
   const auto events = ndjson_events(daemon.errors());
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events.back()["event"], "stopped");
-  EXPECT_EQ(events.back().value("signal", "none"), code == 0 ? "none" : "TERM");
+  EXPECT_EQ(events.back()["signal"], "TERM");
+}
+
+TEST(Start, AClosedStderrChangesNoExitCode) {
+  const int closed = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // writing to it fails
+  for (const BadStart& start : {BadStart{{"--model", "/no/such", "--port", "0", "--log-format", "text"}, 3, ""},
+                                BadStart{{"--model", "builtin:haiku", "--port", "x"}, 2, ""}}) {
+    Daemon daemon(start.arguments, "llorch-cpu-candled", closed);
+    EXPECT_EQ(daemon.wait_exit(), start.code);
+  }
+  ::close(closed);
 }
 
 TEST(Stop, ASignalWhileItStartsIsLogged) {

@@ -106,6 +106,7 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
   }
   return {};
 } catch (const std::bad_alloc&) {  // of sampling, or of the observer
+  budget_.interrupted();
   return errorf(ErrorCode::out_of_memory, "{}: no memory is left for a step", name_);
 }
 
