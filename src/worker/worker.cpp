@@ -34,6 +34,7 @@ namespace {
 constexpr std::chrono::milliseconds kFlushTime{400};  // for the last bytes of answers that have ended
 constexpr std::chrono::milliseconds kStepTime{300};   // for the engine's step under way, whose jobs have ended
 constexpr double kMib = 1024.0 * 1024.0;
+constexpr const char* kTooLittleMemory = "the host has too little memory";
 
 /// The contract's name for what ended a start.
 std::string name_of(ErrorCode code) {
@@ -280,7 +281,7 @@ int run_caught(const Daemon& daemon, const WorkerOptions& options, StopSignal& s
   try {
     return run(daemon, options, stop, log);
   } catch (const std::bad_alloc&) {
-    return fail(daemon, log, {ErrorCode::out_of_memory, "the host has too little memory"});
+    return fail(daemon, log, {ErrorCode::out_of_memory, kTooLittleMemory});
   } catch (const std::exception& error) {
     return fail(daemon, log, {ErrorCode::internal, error.what()});
   }
@@ -311,8 +312,9 @@ int worker_main(const Daemon& daemon, int argc, const char* const* argv) try {
     std::_Exit(code);
   }
   return code;
-} catch (const std::exception& error) {  // before or after what run_caught() sees: memory or threads are short
-  std::fputs(fmt::format("{}: {}\n", daemon.name, error.what()).c_str(), stderr);
+} catch (const std::exception& error) {  // outside of what run_caught() sees, where memory or threads may be short
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  std::fputs(fmt::format("{}: {}\n", daemon.name, memory ? kTooLittleMemory : error.what()).c_str(), stderr);
   return kExitDevice;
 }
 
