@@ -110,7 +110,7 @@ bool Api::admit(const HttpRequest& head, ResponseWriter& writer) {
   } else if (head.method != method && !(head.method == "HEAD" && method == std::string_view("GET"))) {
     const auto message = fmt::format("{} takes {}, not {}", head.path, method, head.method);
     refuse(writer, head.path, 405, {"METHOD_NOT_ALLOWED", message, false}, {{"Allow", method}});
-  } else if (head.path == "/execute" && jobs_.full(parsing_)) {
+  } else if (head.path == kExecutePath && jobs_.full(parsing_)) {
     refuse_job(writer, Jobs::Refused::full, "");
   } else {
     return true;
@@ -127,7 +127,7 @@ void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
     writer->respond(202, kJsonHeaders, R"({"status":"draining"})");
     log_->event(LogLevel::info, "shutdown_requested");
     shut_down_();
-  } else if (request.path == "/execute") {
+  } else if (request.path == kExecutePath) {
     execute(std::move(request), std::move(writer));
   } else if (is_text_path(request.path)) {
     TaskThread& thread = request.body.size() > kLongBodyBytes ? prepare_long_ : prepare_;

@@ -29,8 +29,8 @@ class Log {
   /// text: "2026-01-15 20:00:00.123 info  ready model=haiku port=8080"; json: one object with time, level, event and
   /// the fields.
   void event(LogLevel level, std::string_view name, const LogFields& fields = {});
-  /// Writes what waits, and takes no more. False when nobody reads it: a thread is then stuck in
-  /// writing to stderr, and so would be the usual end of the process.
+  /// Writes what waits, and takes no more. False when nobody reads it: a thread is then stuck in writing to stderr, and
+  /// so would be the usual end of the process.
   bool close();
   LogFormat format() const { return format_; }
 
