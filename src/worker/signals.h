@@ -9,8 +9,8 @@
 namespace llorch {
 
 /// Make it before any other thread: threads inherit that these signals are blocked. The first signal is noted; while
-/// nothing is worth waiting for (the start) it ends the process with exit code 0. The second ends the process at once. A
-/// SIGHUP that is ignored (nohup) stays so.
+/// nothing is worth waiting for (the start) it ends the process with exit code 0. The second ends the process at once.
+/// A SIGHUP that is ignored (nohup) stays so.
 class StopSignal {
  public:
   StopSignal();
