@@ -44,7 +44,7 @@ class Job final : public Sink {
     bool trace = false;
   };
 
-  /// Why a job fails. `retriable`: also where what is wrong with such a request as a rule stays so.
+  /// Why a job fails. `retriable`: whatever the error's code says of that.
   struct Failure {
     Failure(Error failed, bool may_retry = false) : error(std::move(failed)), retriable(may_retry) {}  // NOLINT
     Error error;
