@@ -130,7 +130,7 @@ void Api::handle(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
   } else if (request.path == kExecutePath) {
     execute(std::move(request), std::move(writer));
   } else if (is_text_path(request.path)) {
-    TaskThread& thread = request.body.size() > kLongBodyBytes ? prepare_long_ : prepare_;
+    TaskThread& thread = is_long(request) ? prepare_long_ : prepare_;
     thread.post([this, http = std::move(request), writer] { text(http, *writer); });
   } else if (request.path == "/cancel") {
     // Behind the requests that came before: a client may cancel what it has only just sent.

@@ -29,6 +29,9 @@ namespace llorch {
 
 /// Bodies from this size on are parsed and prepared on threads of their own.
 inline constexpr std::size_t kLongBodyBytes = 64 << 10;
+inline bool is_long(const HttpRequest& request) {
+  return request.body.size() > kLongBodyBytes;
+}
 
 /// What clients may know of the loaded model.
 struct ModelInfo {

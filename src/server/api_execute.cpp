@@ -30,7 +30,7 @@ std::string shown_prompt(const ExecuteRequest& request) {
 /// A body that waits to be parsed counts as one in flight, until it is parsed or dropped.
 class Api::Place {
  public:
-  Place(Api& api, bool is_long) : api_(api), number_(is_long ? api.early_cancels_.enter() : 0) { ++api_.parsing_; }
+  Place(Api& api, bool long_body) : api_(api), number_(long_body ? api.early_cancels_.enter() : 0) { ++api_.parsing_; }
   ~Place() {
     leave();
     --api_.parsing_;
@@ -90,11 +90,9 @@ void Api::refuse_job(ResponseWriter& writer, Jobs::Refused why, const std::strin
 }
 
 void Api::execute(HttpRequest request, std::shared_ptr<ResponseWriter> writer) {
-  const bool is_long = request.body.size() > kLongBodyBytes;
-  const auto place = std::make_shared<Place>(*this, is_long);
-  (is_long ? parse_long_ : parse_).post([this, http = std::move(request), writer, place] {
-    parse(http, writer, *place);
-  });
+  const auto place = std::make_shared<Place>(*this, is_long(request));
+  TaskThread& thread = is_long(request) ? parse_long_ : parse_;
+  thread.post([this, http = std::move(request), writer, place] { parse(http, writer, *place); });
 }
 
 /// On a parser's thread.
@@ -125,7 +123,7 @@ void Api::parse(const HttpRequest& http, const std::shared_ptr<ResponseWriter>& 
   if (place.leave(body.job_id)) {
     jobs_.cancel(body.job_id);
   }
-  execution->is_long = http.body.size() > kLongBodyBytes;
+  execution->is_long = is_long(http);
   (execution->is_long ? prepare_long_ : prepare_).post([this, execution] { prepare(*execution); });
 }
 

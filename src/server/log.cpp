@@ -34,9 +34,8 @@ nlohmann::ordered_json to_json(const LogValue& value) {
   return std::visit([](const auto& v) { return nlohmann::ordered_json(v); }, value);
 }
 
-const char* to_string(LogLevel level) {
-  static constexpr const char* kNames[] = {"debug", "info", "warn", "error"};
-  return kNames[static_cast<std::size_t>(level)];
+std::string_view to_string(LogLevel level) {
+  return kLogLevelNames[static_cast<std::size_t>(level)];
 }
 
 /// `level name key=value ...`; values with a blank or a control byte are quoted as JSON.

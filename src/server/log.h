@@ -2,6 +2,7 @@
 // among them with --log-prompts alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +15,8 @@ namespace llorch {
 
 enum class LogFormat : std::uint8_t { text, json };
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
+/// By LogLevel: as --log-level takes them and as lines show them.
+inline constexpr std::array<std::string_view, 4> kLogLevelNames = {"debug", "info", "warn", "error"};
 
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;
 using LogFields = std::vector<std::pair<std::string_view, LogValue>>;

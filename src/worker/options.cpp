@@ -11,7 +11,9 @@
 #include <array>
 #include <cstdio>
 #include <random>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "backend/backend.h"
 #include "base/exit_code.h"
@@ -205,18 +207,13 @@ void add_log(CLI::App& app, Raw& raw) {
                  "Lines on stderr: text or json (default: text on a terminal, else json)")
       ->check(CLI::IsMember({"text", "json"}));
   app.add_option("--log-level", raw.log_level, "Least level that is logged")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->check(CLI::IsMember(std::vector<std::string>(kLogLevelNames.begin(), kLogLevelNames.end())))
       ->capture_default_str();
   app.add_flag("--log-prompts", raw.o.log_prompts, "Log prompts and answers (default: never)");
 }
 
 LogLevel level_of(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"debug", "info", "warn", "error"};
-  std::size_t i = 0;
-  while (kNames[i] != name) {
-    ++i;
-  }
-  return static_cast<LogLevel>(i);
+  return static_cast<LogLevel>(std::find(kLogLevelNames.begin(), kLogLevelNames.end(), name) - kLogLevelNames.begin());
 }
 
 Status bad(std::string message) {

@@ -312,7 +312,7 @@ bool wait_until(Condition holds) {
 
 }  // namespace
 
-bool Daemon::wait_health(const std::string& field, int value) {
+bool Daemon::wait_health(const std::string& field, const Json& value) {
   return wait_until([&] { return health()[field] == value; });
 }
 

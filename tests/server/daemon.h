@@ -92,7 +92,7 @@ class Daemon {
   /// Waits until `good` likes the number of open descriptors; false after 20 s.
   bool wait_descriptors(const std::function<bool(int)>& good) const;
   /// Polls /health until `field` is `value`; false after 20 s.
-  bool wait_health(const std::string& field, int value);
+  bool wait_health(const std::string& field, const Json& value);
   /// The same of a sample of /metrics.
   bool wait_metric(const std::string& sample, double value);
 

@@ -213,8 +213,7 @@ TEST(Stop, ASecondSignalEndsAtOnceAndIsLogged) {
   }
   ASSERT_TRUE(daemon.wait_health("requests_running", 1));
   daemon.signal(SIGTERM);
-  while (daemon.health()["status"] != "draining") {
-  }
+  ASSERT_TRUE(daemon.wait_health("status", "draining"));
   daemon.signal(SIGTERM);
   EXPECT_EQ(daemon.wait_exit(), 128 + SIGTERM);
   const auto events = ndjson_events(daemon.errors());
