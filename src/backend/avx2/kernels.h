@@ -12,6 +12,7 @@ void matmul(const Matmul& mm, const Work& work);
 bool has_q8(DType type);
 void attend(const AttendOp& op, int layer, const Work& work);
 void norm(const NormOp& op, const Work& work);
+void rope_store(const RopeStoreOp& op, int layer, const Work& work);
 void gate(const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work);
 
 }  // namespace llorch::avx2

@@ -157,6 +157,15 @@ LL_INLINE float f16_to_float(const void* p) {
   return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
 }
 
+/// Rounded to nearest, ties to even.
+LL_INLINE void f16_store(std::uint16_t* p, Floats v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+/// Lanes 2i and 2i + 1 change places.
+LL_INLINE Floats neighbours(Floats v) {
+  return _mm256_permute_ps(v, 0xb1);
+}
+
 /// kLanes bytes, widened.
 LL_INLINE Ints load_u8(const void* p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p)));

@@ -43,6 +43,7 @@ OpTable ops(const OpTable& base) {
   };
   table.attend = attend;
   table.norm = norm;
+  table.rope_store = rope_store;
   table.gate = gate;
   return table;
 }

@@ -34,7 +34,7 @@ constexpr int kTokenBlock = 264;  // rows of x, at most, that share an unpacked 
 constexpr int kFewTiles = 8;      // up to here a tile fetches so much that it must be spread
 constexpr int kOutPanels = 8;     // whose outputs are stored together: runs of 512 bytes
 constexpr int kStreams = 2;       // places of memory that are read side by side: one alone is below the read speed
-constexpr int kFewRows = 8;       // up to here weights go from memory to registers
+constexpr int kFewRows = 6;       // up to here weights go from memory to registers
 constexpr int kByteOffset = 128;  // of weights of 8 bits: VNNI multiplies unsigned ones
 
 #include "backend/avx2/generic/packed_forms.inc"

@@ -63,6 +63,7 @@ OpTable ops_without_vnni(const OpTable& base) {
   table.unpack_row = unpack_row_for_avx2;
   table.attend = attend;
   table.norm = norm;
+  table.rope_store = rope_store;
   table.gate = gate;
   return table;
 }

@@ -11,19 +11,13 @@
 namespace llorch::ref {
 namespace {
 
-/// Where the channels of a token lie: channel d at first + d * step, the scale of block b at n + scale + b * scale_step
-/// halves, n being what lies before the scales.
-struct Place {
-  std::ptrdiff_t first, step;
-  std::ptrdiff_t scale, scale_step;
-  std::ptrdiff_t before_scales;  // bytes
-};
+std::ptrdiff_t scales_of(int head_dim) {
+  return (head_dim + kKvScaleBlock - 1) / kKvScaleBlock;
+}
 
-Place place_of(bool is_key, KvType type, int head_dim, int slot) {
-  const std::ptrdiff_t n_scales = (head_dim + kKvScaleBlock - 1) / kKvScaleBlock;
-  const std::ptrdiff_t width = type == KvType::q8_0 ? n_scales * kKvScaleBlock : head_dim;
-  const std::ptrdiff_t before = kKvBlock * width;
-  return is_key ? Place{slot, kKvBlock, slot, kKvBlock, before} : Place{slot * width, 1, slot * n_scales, 1, before};
+/// Channels as a piece has them, those that fill up a last block included.
+std::ptrdiff_t width_of(KvType type, int head_dim) {
+  return type == KvType::q8_0 ? scales_of(head_dim) * kKvScaleBlock : head_dim;
 }
 
 /// One block of q8_0 from n <= 32 values.
@@ -42,7 +36,7 @@ void quantise(const float* values, int n, std::int8_t* q, std::ptrdiff_t step, s
   scale = f32_to_f16(finite ? largest / 127.0F : std::numeric_limits<float>::quiet_NaN());
 }
 
-void store(KvType type, const float* values, int head_dim, std::byte* piece, const Place& at) {
+void store(KvType type, const float* values, int head_dim, std::byte* piece, const KvPlace& at) {
   if (type == KvType::q8_0) {
     auto* q = reinterpret_cast<std::int8_t*>(piece) + at.first;
     auto* scales = reinterpret_cast<std::uint16_t*>(piece + at.before_scales) + at.scale;
@@ -62,7 +56,7 @@ void store(KvType type, const float* values, int head_dim, std::byte* piece, con
   }
 }
 
-void load(KvType type, const std::byte* piece, int head_dim, const Place& at, float* values) {
+void load(KvType type, const std::byte* piece, int head_dim, const KvPlace& at, float* values) {
   const auto* scales = reinterpret_cast<const std::uint16_t*>(piece + at.before_scales) + at.scale;
   for (int d = 0; d < head_dim; ++d) {
     const std::ptrdiff_t i = at.first + d * at.step;
@@ -79,20 +73,29 @@ void load(KvType type, const std::byte* piece, int head_dim, const Place& at, fl
 
 }  // namespace
 
+KvPlace key_place(KvType type, int head_dim, int slot) {
+  return {slot, kKvBlock, slot, kKvBlock, kKvBlock * width_of(type, head_dim)};
+}
+
+KvPlace value_place(KvType type, int head_dim, int slot) {
+  const std::ptrdiff_t width = width_of(type, head_dim);
+  return {slot * width, 1, slot * scales_of(head_dim), 1, kKvBlock * width};
+}
+
 void store_key(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
-  store(type, values, head_dim, piece, place_of(true, type, head_dim, slot));
+  store(type, values, head_dim, piece, key_place(type, head_dim, slot));
 }
 
 void store_value(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
-  store(type, values, head_dim, piece, place_of(false, type, head_dim, slot));
+  store(type, values, head_dim, piece, value_place(type, head_dim, slot));
 }
 
 void load_key(KvType type, const std::byte* piece, int head_dim, int slot, float* values) {
-  load(type, piece, head_dim, place_of(true, type, head_dim, slot), values);
+  load(type, piece, head_dim, key_place(type, head_dim, slot), values);
 }
 
 void load_value(KvType type, const std::byte* piece, int head_dim, int slot, float* values) {
-  load(type, piece, head_dim, place_of(false, type, head_dim, slot), values);
+  load(type, piece, head_dim, value_place(type, head_dim, slot), values);
 }
 
 }  // namespace llorch::ref

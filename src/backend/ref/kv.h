@@ -16,6 +16,16 @@
 
 namespace llorch::ref {
 
+/// Where a token's channels lie in a piece: channel d at first + d * step, in values of the type; of q8_0 the scale of
+/// block b at scale + b * scale_step, in halves, after `before_scales` bytes.
+struct KvPlace {
+  std::ptrdiff_t first, step;
+  std::ptrdiff_t scale, scale_step;
+  std::ptrdiff_t before_scales;
+};
+KvPlace key_place(KvType type, int head_dim, int slot);
+KvPlace value_place(KvType type, int head_dim, int slot);
+
 /// Writes values[head_dim] to slot `slot` of a piece. A block of q8_0: the scale is largest / 127 as F16, the whole
 /// numbers are x * (127 / largest), to nearest, ties to even; all 0 where the largest is below 1e-30. One that holds
 /// NaN or infinity gets the scale NaN.

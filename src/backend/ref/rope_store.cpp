@@ -24,15 +24,15 @@ void store(const RopeStoreOp& op, const Work& work, const KvLayer& kv, int slot,
 
 }  // namespace
 
-void rope_frequencies(const Rope& rope, std::span<double> inv) {
-  for (std::size_t i = 0; i < inv.size(); ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / rope.dims;
-    inv[i] = std::pow(rope.theta, exponent) / (rope.factors.empty() ? 1.0 : static_cast<double>(rope.factors[i]));
+void rope_frequencies(const Rope& rope, double* inv, int n) {
+  for (int i = 0; i < n; ++i) {
+    const double factor = rope.factors.empty() ? 1.0 : static_cast<double>(rope.factors[static_cast<std::size_t>(i)]);
+    inv[i] = std::pow(rope.theta, -2.0 * i / rope.dims) / factor;
   }
 }
 
-void rope_cos_sin(const Rope& rope, std::span<const double> inv, int position, float* cos, float* sin) {
-  for (std::size_t i = 0; i < inv.size(); ++i) {
+void rope_cos_sin(const Rope& rope, const double* inv, int n, int position, float* cos, float* sin) {
+  for (int i = 0; i < n; ++i) {
     const double angle = position * inv[i];
     cos[i] = static_cast<float>(std::cos(angle)) * rope.magnitude;
     sin[i] = static_cast<float>(std::sin(angle)) * rope.magnitude;
@@ -55,17 +55,17 @@ void rope_store(const RopeStoreOp& op, int layer, const Work& work) {
   const Range tokens = part_of(work.batch->n_tokens(), work.thread, work.n_threads);
   const int n = op.rope.kind == RopeKind::none || tokens.begin == tokens.end ? 0 : op.rope.dims / 2;
   LL_CHECK(static_cast<std::size_t>(n) * 16 <= work.scratch.size(), "rope angles exceed scratch");
-  const std::span inv(reinterpret_cast<double*>(work.scratch.data()), static_cast<std::size_t>(n));
-  auto* cos = reinterpret_cast<float*>(inv.data() + n);  // [n]
-  float* sin = cos + n;                                  // [n]
-  rope_frequencies(op.rope, inv);
+  auto* inv = reinterpret_cast<double*>(work.scratch.data());  // [n]
+  auto* cos = reinterpret_cast<float*>(inv + n);               // [n]
+  float* sin = cos + n;                                        // [n]
+  rope_frequencies(op.rope, inv, n);
   const KvGroup& group = work.batch->kv[static_cast<std::size_t>(op.kv_group)];
   for (int t = tokens.begin; t < tokens.end; ++t) {
     const auto index = static_cast<std::size_t>(t);
     float* q = work.slot(Slot::q) + static_cast<std::ptrdiff_t>(t) * op.n_heads * op.head_dim;
     float* k = work.slot(Slot::k) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
     const float* v = work.slot(op.v) + static_cast<std::ptrdiff_t>(t) * op.n_kv_heads * op.head_dim;
-    rope_cos_sin(op.rope, inv, work.batch->positions[index], cos, sin);
+    rope_cos_sin(op.rope, inv, n, work.batch->positions[index], cos, sin);
     for (int h = 0; h < op.n_heads; ++h) {
       rope_rotate(op.rope.kind, q + h * op.head_dim + op.rope.offset, n, cos, sin);
     }
