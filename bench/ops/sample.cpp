@@ -34,9 +34,7 @@ std::vector<float> logits_of(int vocab) {
   return logits;
 }
 
-}  // namespace
-
-Status bench_sample(const Settings& settings, Machine& /*machine*/, Report& report) {
+Status sample_by(const OpTable& table, const Settings& settings, Report& report) {
   const std::vector<float> logits = logits_of(settings.vocab);
   std::vector<std::int32_t> history(static_cast<std::size_t>(std::min(kHistory, settings.vocab)));
   std::iota(history.begin(), history.end(), 0);
@@ -45,17 +43,26 @@ Status bench_sample(const Settings& settings, Machine& /*machine*/, Report& repo
     Status status;
     const Timing timing = time_runs(settings.least_ms, [&] {
       ++spec.position;
-      if (const auto token = sample(logits, spec); !token.ok()) {
+      if (const auto token = sample(logits, spec, table.split_tokens); !token.ok()) {
         status = token.error();
       }
     });
     LL_TRY(status);
     report.add({.op = "sample",
-                .table = "-",
+                .table = table.name,
                 .what = fmt::format("{} of {}", c.name, settings.vocab),
                 .facts = {{"sampling", c.name}, {"vocab", settings.vocab}},
                 .timing = timing,
                 .cost = {.bytes = std::int64_t{settings.vocab} * static_cast<std::int64_t>(sizeof(float))}});
+  }
+  return {};
+}
+
+}  // namespace
+
+Status bench_sample(const Settings& settings, Machine& /*machine*/, Report& report) {
+  for (const OpTable& table : settings.tables) {
+    LL_TRY(sample_by(table, settings, report));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <unordered_map>
 #include <vector>
@@ -58,39 +59,58 @@ void apply_penalties(std::vector<float>& logits, const SampleSpec& spec) {
 
 /// The first of the largest; a NaN, wherever it is.
 std::size_t best_of(std::span<const float> logits) {
-  std::size_t best = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (!(logits[i] <= logits[best])) {  // larger, or one of them NaN
-      best = i;
-      if (std::isnan(logits[i])) {
-        break;
+  constexpr std::size_t kLanes = 16, kBlock = 64 * kLanes;
+  float best = -std::numeric_limits<float>::infinity();
+  std::size_t best_begin = 0;
+  for (std::size_t begin = 0; begin < logits.size(); begin += kBlock) {
+    const std::span<const float> block = logits.subspan(begin, std::min(kBlock, logits.size() - begin));
+    std::array<float, kLanes> top;  // side by side, as processors do it
+    std::array<int, kLanes> is_nan = {};
+    top.fill(best);
+    std::size_t i = 0;
+    for (; i + kLanes <= block.size(); i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const float logit = block[i + lane];
+        top[lane] = logit > top[lane] ? logit : top[lane];
+        is_nan[lane] |= logit != logit ? 1 : 0;
       }
     }
+    for (; i < block.size(); ++i) {
+      top[0] = block[i] > top[0] ? block[i] : top[0];
+      is_nan[0] |= block[i] != block[i] ? 1 : 0;
+    }
+    if (std::accumulate(is_nan.begin(), is_nan.end(), 0) > 0) {
+      const auto nan = std::find_if(block.begin(), block.end(), [](float logit) { return std::isnan(logit); });
+      return begin + static_cast<std::size_t>(nan - block.begin());
+    }
+    if (const float largest = *std::max_element(top.begin(), top.end()); largest > best) {
+      best = largest;
+      best_begin = begin;
+    }
   }
-  return best;
+  const auto first = std::find(logits.begin() + static_cast<std::ptrdiff_t>(best_begin), logits.end(), best);
+  return static_cast<std::size_t>(first - logits.begin());
 }
 
 /// The tokens in the order of their logits, without sorting them: bins of logits have counts and weights, and only the
 /// bin in which something ends is sorted. Weights are whole numbers (weigh.h): a first part of the order is told by its
-/// sum.
+/// sum. Only tokens near the best one are in bins, where most draws end; of the others the sum is known.
 class Ranking {
  public:
-  Ranking(std::span<const float> logits, float best) : logits_(logits), best_(static_cast<double>(best)) {
-    for (const float logit : logits) {
-      const double below = best_ - static_cast<double>(logit);
-      if (below < kWeightReach) {
-        const Below cut = cut_below(below);
-        ++counts_[static_cast<std::size_t>(cut.bin)];
-        sums_[static_cast<std::size_t>(cut.bin)] += whole(units_of(cut));
-      }
-    }
+  Ranking(std::span<const float> logits, float best, SplitTokens split)
+      : logits_(logits), best_(static_cast<double>(best)), split_(split) {
+    constexpr double kNear = 5.0;
+    rank_up_to(kNear);
   }
 
   /// The weight of all.
-  std::uint64_t total() const { return std::accumulate(sums_.begin(), sums_.end(), std::uint64_t{0}); }
+  std::uint64_t total() const { return ranked_weight_ + far_weight_; }
 
   /// The weight of the `n` best.
-  std::uint64_t sum_of(std::int64_t n) const {
+  std::uint64_t sum_of(std::int64_t n) {
+    while (static_cast<std::int64_t>(ranked_.size()) < n && reach_ < kWeightReach) {
+      rank_more();
+    }
     std::uint64_t sum = 0;
     for (std::size_t bin = 0; bin < sums_.size(); ++bin) {
       if (counts_[bin] > n) {
@@ -109,12 +129,14 @@ class Ranking {
   }
 
   /// The weight of those that are at least `share` of the best one's weight.
-  std::uint64_t sum_of_share(double share) const {
-    std::uint64_t sum = 0;
+  std::uint64_t sum_of_share(double share) {
     const double reach = reach_of_share(share);
-    for (const float logit : logits_) {
-      const double below = best_ - static_cast<double>(logit);
-      if (below < reach) {
+    while (reach_ < reach) {
+      rank_more();
+    }
+    std::uint64_t sum = 0;
+    for (const std::int32_t id : ranked_) {
+      if (const double below = below_of(id); below < reach) {
         const double units = units_of(cut_below(below));
         sum += units >= share * kWeightUnits ? whole(units) : 0;
       }
@@ -127,7 +149,10 @@ class Ranking {
     std::int32_t id;
     std::uint64_t sum;
   };
-  Reached reach(std::uint64_t goal) const {
+  Reached reach(std::uint64_t goal) {
+    while (ranked_weight_ < goal) {
+      rank_more();
+    }
     std::uint64_t sum = 0;
     std::size_t bin = 0;
     while (sum + sums_[bin] < goal) {
@@ -144,16 +169,39 @@ class Ranking {
   }
 
  private:
+  double below_of(std::int32_t id) const { return best_ - static_cast<double>(logits_[static_cast<std::size_t>(id)]); }
+
+  void rank_more() { rank_up_to(1.5 * reach_); }
+
+  /// Puts those into bins that lie less than `reach` below the best one.
+  void rank_up_to(double reach) {
+    reach_ = std::min(reach, kWeightReach);
+    ranked_.clear();
+    counts_.fill(0);
+    sums_.fill(0);
+    far_weight_ = 0;
+    constexpr int kBlock = 1024;
+    std::array<std::int32_t, kBlock> near;
+    const auto n = static_cast<int>(logits_.size());
+    for (int begin = 0; begin < n; begin += kBlock) {
+      int n_near = 0;
+      far_weight_ += split_(logits_.data(), begin, std::min(begin + kBlock, n), best_, reach_, near.data(), n_near);
+      ranked_.insert(ranked_.end(), near.begin(), near.begin() + n_near);
+    }
+    for (const std::int32_t id : ranked_) {
+      const Below cut = cut_below(below_of(id));
+      ++counts_[static_cast<std::size_t>(cut.bin)];
+      sums_[static_cast<std::size_t>(cut.bin)] += whole(units_of(cut));
+    }
+    ranked_weight_ = std::accumulate(sums_.begin(), sums_.end(), std::uint64_t{0});
+  }
+
   std::vector<Candidate> sorted(std::size_t bin) const {
     std::vector<Candidate> found;
     found.reserve(static_cast<std::size_t>(counts_[bin]));
-    for (std::size_t i = 0; i < logits_.size(); ++i) {
-      const double below = best_ - static_cast<double>(logits_[i]);
-      if (below < kWeightReach) {
-        const Below cut = cut_below(below);
-        if (static_cast<std::size_t>(cut.bin) == bin) {
-          found.push_back({static_cast<std::int32_t>(i), logits_[i], whole(units_of(cut))});
-        }
+    for (const std::int32_t id : ranked_) {
+      if (const Below cut = cut_below(below_of(id)); static_cast<std::size_t>(cut.bin) == bin) {
+        found.push_back({id, logits_[static_cast<std::size_t>(id)], whole(units_of(cut))});
       }
     }
     std::sort(found.begin(), found.end(), better);
@@ -162,12 +210,17 @@ class Ranking {
 
   std::span<const float> logits_;
   double best_;
+  SplitTokens split_;
+  double reach_ = 0;                  // what lies less far below the best is in the bins
+  std::vector<std::int32_t> ranked_;  // ids of these
+  std::uint64_t ranked_weight_ = 0;
+  std::uint64_t far_weight_ = 0;  // of the others
   std::array<std::int64_t, kWeightBins> counts_{};
   std::array<std::uint64_t, kWeightBins> sums_{};
 };
 
 /// top-k, then top-p of what is left, then min-p, then the draw. Each filter keeps a first part of the ranking.
-std::int32_t draw(const Ranking& ranking, const SamplingParams& p, double uniform) {
+std::int32_t draw(Ranking ranking, const SamplingParams& p, double uniform) {
   std::uint64_t kept = p.top_k > 0 ? ranking.sum_of(p.top_k) : ranking.total();
   if (p.top_p < 1.0F) {
     kept = ranking.reach(top_p_goal(p.top_p, kept)).sum;
@@ -195,9 +248,10 @@ double uniform_draw(std::uint64_t seed, std::uint32_t choice, std::uint32_t posi
   return static_cast<double>(mantissa) * 0x1.0p-53;
 }
 
-Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec) {
+Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec, SplitTokens split) {
   const SamplingParams& p = spec.params;
-  std::vector<float> changed;
+  thread_local std::vector<float> changed;  // kept: pages of a new one would be cleared for every draw
+  changed.clear();
   if (has_penalties(p)) {
     changed.assign(logits.begin(), logits.end());
     apply_penalties(changed, spec);
@@ -228,7 +282,7 @@ Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spe
       return static_cast<std::int32_t>(best);
     }
   }
-  return draw(Ranking(logits, logits[best]), p, uniform_draw(p.seed, spec.choice, spec.position));
+  return draw(Ranking(logits, logits[best], split), p, uniform_draw(p.seed, spec.choice, spec.position));
 }
 
 }  // namespace llorch

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "sampling/params.h"
+#include "sampling/split_tokens.h"
 
 namespace llorch {
 
@@ -18,8 +19,8 @@ bool has_penalties(const SamplingParams& params);
 /// Logits that lie at least as far below the best one weigh less than `share` (0 < share <= 1) of it, for sure.
 double reach_of_share(double share);
 
-/// Draws a token id from logits[vocab]. Errors (ErrorCode::internal): a logit is NaN or +inf, or none is above
-/// -inf.
-Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec);
+/// Draws a token id from logits[vocab]; `split` makes no difference but of time. Errors (ErrorCode::internal): a logit
+/// is NaN or +inf, or none is above -inf.
+Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec, SplitTokens split = split_tokens);
 
 }  // namespace llorch

@@ -45,6 +45,7 @@ OpTable ops(const OpTable& base) {
   table.norm = norm;
   table.rope_store = rope_store;
   table.gate = gate;
+  table.split_tokens = split_tokens;
   return table;
 }
 

@@ -65,6 +65,7 @@ OpTable ops_without_vnni(const OpTable& base) {
   table.norm = norm;
   table.rope_store = rope_store;
   table.gate = gate;
+  table.split_tokens = split_tokens;
   return table;
 }
 

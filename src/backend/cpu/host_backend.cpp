@@ -191,7 +191,7 @@ void HostBackend::sample_rows(const Call& call, const Work& work) {
   const auto width = static_cast<std::size_t>(model_->limits.n_logits);
   const Range rows = part_of(call.batch->n_outputs(), work.thread, work.n_threads);
   for (auto o = static_cast<std::size_t>(rows.begin); o < static_cast<std::size_t>(rows.end); ++o) {
-    const Result<std::int32_t> token = sample({call.logits + o * width, width}, call.samples[o]);
+    const Result<std::int32_t> token = sample({call.logits + o * width, width}, call.samples[o], table_.split_tokens);
     call.outputs.sampled[o] = token.ok() ? *token : kNotSampled;
   }
 }

@@ -14,6 +14,7 @@ OpTable ops() {
           .gate = gate,
           .route = route,
           .add = add,
+          .split_tokens = split_tokens,
           .has_q8 = has_q8};
 }
 
