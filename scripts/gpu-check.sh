@@ -7,7 +7,7 @@
 # In this order: every op over its grid against the reference, whole families against their goldens, the same bits in any
 # batch; rates with the shape of an 8B model and random weights, in BF16 and Q4_K_M, beside what the device's memory and
 # matrix units reach (by PyTorch where python3 has it); with --sanitizer compute-sanitizer's memcheck and racecheck over
-# a part of the grid.
+# a part of the grid. With LLORCH_TESTDATA, a folder that has stories260K, that model's story too.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 

@@ -116,7 +116,7 @@ struct OpTable {
   void (*gate)(const GateOp&, float* gate, const float* up, std::int64_t n, const Work&) = nullptr;
   void (*route)(const RouteOp&, const Work&) = nullptr;
   void (*add)(const AddOp&, const Work&) = nullptr;
-  SplitTokens split_tokens = nullptr;
+  SplitTokens split_tokens = nullptr;  // for sample()
   /// True when matmul has a kernel for this format with 8-bit activations (used when Work::activations is q8).
   bool (*has_q8)(DType) = nullptr;
   /// Bytes of a row of `cols` weights in the layout that matmul reads fastest, with 8-bit activations where has_q8();

@@ -64,7 +64,7 @@ std::size_t best_of(std::span<const float> logits) {
   std::size_t best_begin = 0;
   for (std::size_t begin = 0; begin < logits.size(); begin += kBlock) {
     const std::span<const float> block = logits.subspan(begin, std::min(kBlock, logits.size() - begin));
-    std::array<float, kLanes> top;  // side by side, as processors do it
+    std::array<float, kLanes> top;  // side by side, so that compilers take vectors
     std::array<int, kLanes> is_nan = {};
     top.fill(best);
     std::size_t i = 0;
@@ -108,7 +108,10 @@ class Ranking {
 
   /// The weight of the `n` best.
   std::uint64_t sum_of(std::int64_t n) {
-    while (static_cast<std::int64_t>(ranked_.size()) < n && reach_ < kWeightReach) {
+    if (n >= static_cast<std::int64_t>(logits_.size())) {
+      return total();
+    }
+    while (static_cast<std::int64_t>(ranked_.size()) < n && far_weight_ > 0) {
       rank_more();
     }
     std::uint64_t sum = 0;
@@ -131,8 +134,8 @@ class Ranking {
   /// The weight of those that are at least `share` of the best one's weight.
   std::uint64_t sum_of_share(double share) {
     const double reach = reach_of_share(share);
-    while (reach_ < reach) {
-      rank_more();
+    if (reach_ < reach) {
+      rank_up_to(reach);
     }
     std::uint64_t sum = 0;
     for (const std::int32_t id : ranked_) {
@@ -184,9 +187,12 @@ class Ranking {
     std::array<std::int32_t, kBlock> near;
     const auto n = static_cast<int>(logits_.size());
     for (int begin = 0; begin < n; begin += kBlock) {
-      int n_near = 0;
-      far_weight_ += split_(logits_.data(), begin, std::min(begin + kBlock, n), best_, reach_, near.data(), n_near);
-      ranked_.insert(ranked_.end(), near.begin(), near.begin() + n_near);
+      const SplitWeights split =
+          split_(logits_.data() + begin, std::min(kBlock, n - begin), best_, reach_, near.data());
+      far_weight_ += split.far;
+      for (int i = 0; i < split.n_near; ++i) {
+        ranked_.push_back(begin + near[static_cast<std::size_t>(i)]);
+      }
     }
     for (const std::int32_t id : ranked_) {
       const Below cut = cut_below(below_of(id));
@@ -250,7 +256,7 @@ double uniform_draw(std::uint64_t seed, std::uint32_t choice, std::uint32_t posi
 
 Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec, SplitTokens split) {
   const SamplingParams& p = spec.params;
-  thread_local std::vector<float> changed;  // kept: pages of a new one would be cleared for every draw
+  thread_local std::vector<float> changed;  // memory alone is kept: pages of new memory would be cleared for every draw
   changed.clear();
   if (has_penalties(p)) {
     changed.assign(logits.begin(), logits.end());

@@ -19,7 +19,8 @@ bool has_penalties(const SamplingParams& params);
 /// Logits that lie at least as far below the best one weigh less than `share` (0 < share <= 1) of it, for sure.
 double reach_of_share(double share);
 
-/// Draws a token id from logits[vocab]; `split` makes no difference but of time. Errors (ErrorCode::internal): a logit
+/// Draws a token id from logits[vocab]; `split` makes no difference but of time. Each thread that draws
+/// keeps memory for one vocabulary of logits. Errors (ErrorCode::internal): a logit
 /// is NaN or +inf, or none is above -inf.
 Result<std::int32_t> sample(std::span<const float> logits, const SampleSpec& spec, SplitTokens split = split_tokens);
 

@@ -106,26 +106,69 @@ std::int32_t drawn_from_sorted(const std::vector<float>& logits, const SamplingP
   return sorted[first_over(uniform_draw(p.seed, 0, position) * total(), false)].second;
 }
 
+void expect_as_sorted(const std::vector<float>& logits, SamplingParams p) {
+  for (std::uint32_t position = 0; position < 60; ++position) {
+    p.seed = position;
+    ASSERT_EQ(drawn(logits, p, position), drawn_from_sorted(logits, p, position)) << position;
+  }
+}
+
 TEST(Sampler, DrawsWhatASortedVocabularyWouldGive) {
-  std::vector<SamplingParams> all = {{},
-                                     {.temperature = 0.1F},
-                                     {.temperature = 2.0F, .top_p = 0.5F},
-                                     {.top_k = 1},
-                                     {.top_k = 40, .top_p = 0.9F},
-                                     {.top_k = 700},
-                                     {.top_k = 100000, .min_p = 0.05F},
-                                     {.temperature = 0.7F, .top_p = 0.95F, .min_p = 0.02F}};
+  const std::vector<SamplingParams> all = {{},
+                                           {.temperature = 0.1F},
+                                           {.temperature = 2.0F, .top_p = 0.5F},
+                                           {.top_k = 1},
+                                           {.top_k = 40, .top_p = 0.9F},
+                                           {.top_k = 700},
+                                           {.top_k = 100000, .min_p = 0.05F},
+                                           {.temperature = 0.7F, .top_p = 0.95F, .min_p = 0.02F}};
   for (const float spread : {0.001F, 3.0F, 40.0F}) {  // all alike, as of a model, few that matter
     std::vector<float> logits(3000);
     for (std::size_t i = 0; i < logits.size(); ++i) {
       const double u = uniform_draw(99, 0, static_cast<std::uint32_t>(i));
       logits[i] = spread * std::round(static_cast<float>(std::log(u + 1e-9)) * 8) / 8;  // with equals among them
     }
-    for (SamplingParams& p : all) {
-      for (std::uint32_t position = 0; position < 60; ++position) {
-        p.seed = position;
-        ASSERT_EQ(drawn(logits, p, position), drawn_from_sorted(logits, p, position)) << spread << " " << position;
+    for (const SamplingParams& p : all) {
+      SCOPED_TRACE(spread);
+      expect_as_sorted(logits, p);
+    }
+  }
+}
+
+/// One token far above all others, which together weigh more: draws and filters end among these.
+TEST(Sampler, DrawsFarBelowTheBest) {
+  std::vector<float> logits(3000);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = -6 - 6 * static_cast<float>(uniform_draw(98, 0, static_cast<std::uint32_t>(i)));
+  }
+  logits[1234] = 0;
+  for (std::size_t i = 5; i < logits.size(); i += 50) {
+    logits[i] = -28;
+  }
+  const std::vector<SamplingParams> all = {{},
+                                           {.temperature = 2.0F},
+                                           {.top_p = 0.99F},
+                                           {.min_p = 1e-4F},
+                                           {.top_k = 2000},
+                                           {.top_k = 2990},
+                                           {.top_k = 3000, .top_p = 0.9F},
+                                           {.top_p = 0.999F, .min_p = 0.001F}};
+  for (const SamplingParams& p : all) {
+    expect_as_sorted(logits, p);
+  }
+}
+
+/// In blocks and lanes of any place.
+TEST(Sampler, GreedyFindsTheFirstOfTheLargest) {
+  for (const std::size_t vocab : {1, 15, 16, 17, 1023, 1024, 1025, 3000}) {
+    for (const std::size_t first : {std::size_t{0}, vocab / 2, vocab - 1}) {
+      std::vector<float> logits(vocab, -7.0F);
+      for (std::size_t i = first; i < vocab; i += 1 + first % 5) {
+        logits[i] = -3.0F;
       }
+      EXPECT_EQ(drawn(logits, {.temperature = 0}), static_cast<std::int32_t>(first)) << vocab;
+      logits[vocab - 1] = std::numeric_limits<float>::quiet_NaN();
+      EXPECT_FALSE(sample(logits, {.params = {.temperature = 0}, .history = {}}).ok()) << vocab;
     }
   }
 }
@@ -156,6 +199,11 @@ TEST(Sampler, ATinyTemperatureIsGreedy) {
 TEST(Sampler, RefusesWhatIsNotANumber) {
   const std::vector<float> with_nan = {1, std::numeric_limits<float>::quiet_NaN()};
   EXPECT_EQ(sample(with_nan, {}).error().code, ErrorCode::internal);
+  std::vector<float> with_infinity(2000, 1.0F);
+  with_infinity[7] = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(sample(with_infinity, {}).error().message, "the model computed infinity for token 7");
+  with_infinity[1500] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(sample(with_infinity, {}).error().message, "the model computed NaN for token 1500");
   const std::vector<float> nothing(3, -std::numeric_limits<float>::infinity());
   EXPECT_EQ(sample(nothing, {}).error().code, ErrorCode::internal);
 }

@@ -5,14 +5,17 @@
 
 namespace llorch {
 
-/// Of logits [begin, end), none of them NaN or above `best`, those that lie less than `reach` <= kWeightReach (weigh.h)
-/// below the best one are near: writes their ids, in order, to near[0 ...], which has room for all, and their number to
-/// n_near. Returns the sum of the weights of the others.
-using SplitTokens = std::uint64_t (*)(const float* logits, int begin, int end, double best, double reach,
-                                      std::int32_t* near, int& n_near);
+struct SplitWeights {
+  int n_near;
+  std::uint64_t far;  // the sum of the weights (weigh.h) of those that are not near
+};
+
+/// Of logits[n], none of them NaN or above `best`, those are near that lie less than `reach` <= kWeightReach below the
+/// best one: their indices go to near[0 ...], in order. `near` has room for n; what follows the near ones may be
+/// overwritten.
+using SplitTokens = SplitWeights (*)(const float* logits, int n, double best, double reach, std::int32_t* near);
 
 /// The definition. Backends have faster ones, with the same bits.
-std::uint64_t split_tokens(const float* logits, int begin, int end, double best, double reach, std::int32_t* near,
-                           int& n_near);
+SplitWeights split_tokens(const float* logits, int n, double best, double reach, std::int32_t* near);
 
 }  // namespace llorch

@@ -68,7 +68,8 @@ inline constexpr double kStepLow = 0x1.3de6af278ece6p-47;
 inline constexpr double kQ0 = 0x1.ffffffffdbce9p-2, kQ1 = 0x1.555555556652cp-3;
 inline constexpr double kQ2 = 0x1.5555cf1a6558dp-5, kQ3 = 0x1.111115a703d98p-7;
 inline constexpr std::uint64_t kUnitsExponent = std::uint64_t{40} << 52;
-inline constexpr double kWhole = 0x1p52;  // added, it leaves whole units
+inline constexpr double kWhole = 0x1p52;  // added, it leaves whole units behind its own bits
+inline constexpr std::uint64_t kWholeBits = std::bit_cast<std::uint64_t>(kWhole);
 
 /// 2^(-i / 32), i < 32.
 LL_HD inline double power_of(int i) {
@@ -114,8 +115,7 @@ LL_HD inline double units_of(const Below& below) {
 
 /// Rounded to the nearest, ties to even.
 LL_HD inline std::uint64_t whole(double units) {
-  return std::bit_cast<std::uint64_t>(exact::add(units, weighing::kWhole)) -
-         std::bit_cast<std::uint64_t>(weighing::kWhole);
+  return std::bit_cast<std::uint64_t>(exact::add(units, weighing::kWhole)) - weighing::kWholeBits;
 }
 
 /// Repetition (CTRL, Keskar et al. 2019: divides positive logits, multiplies negative ones), then presence and

@@ -1,6 +1,7 @@
 // Whole models: the tiny ones of each family against their goldens, and many sequences at once against each alone.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -224,6 +225,28 @@ Status check_identity(const Options& options, const std::filesystem::path& folde
   return {};
 }
 
+/// A trained model tells the story that it has always told: 200 greedy tokens behind BOS, one by one.
+Status check_stories(const Options& options, const std::filesystem::path& folder) {
+  LL_ASSIGN(const Model model, open((folder / "stories260K.gguf").string()));
+  LL_ASSIGN(std::unique_ptr<Backend> device,
+            create_backend(options.device, {.activations = Activations::f32, .kv_type = KvType::f32}));
+  LL_TRY(device->load(model.plan, *model.weights, shape_of(model.plan)));
+  std::istringstream wanted(read_file(folder / "golden_ids.txt"));
+  Run run(0);
+  for (std::int32_t id = 0; wanted >> id;) {
+    if (!run.tokens.empty()) {
+      LL_ASSIGN(const Step step, advance(*device, model.plan, {&run}, {run.n_done + 1}));
+      if (step.sampled.back() != id) {
+        return errorf(ErrorCode::internal, "token {} is {}, not {}", run.n_done, step.sampled.back(), id);
+      }
+    }
+    run.tokens.push_back(id);
+  }
+  constexpr std::size_t kTold = 201;
+  return run.tokens.size() == kTold ? Status()
+                                    : errorf(ErrorCode::io, "{}: {} ids", folder.string(), run.tokens.size());
+}
+
 }  // namespace
 
 void check_families(const Options& options, Report& report) {
@@ -242,6 +265,13 @@ void check_families(const Options& options, Report& report) {
     report.check("family " + folder.filename().string(), [&] { return check_golden(options, report, folder); });
     report.check("identity " + folder.filename().string(), [&] { return check_identity(options, folder); });
   }
+  report.check("stories260K", [&] {
+    if (options.testdata.empty()) {
+      std::puts("stories260K: left out, LLORCH_TESTDATA is not set");
+      return Status();
+    }
+    return check_stories(options, options.testdata + "/stories260K");
+  });
 }
 
 }  // namespace llorch::gpucheck

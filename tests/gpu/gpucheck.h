@@ -15,7 +15,8 @@ namespace llorch::gpucheck {
 struct Options {
   std::string device = "cuda:0";
   std::string data = "tests/data";
-  std::string only;  // checks whose name begins so
+  std::string testdata;  // the folder that LLORCH_TESTDATA names, or empty
+  std::string only;      // checks whose name begins so
   bool quick = false;
   bool once = false;  // benches: two layers, each batch once, for a profiler
 };

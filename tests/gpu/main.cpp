@@ -1,5 +1,6 @@
 // gpucheck [--device D] [--data DIR] [--only PREFIX] [--quick] [--once] [--bench FORMAT]...
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,9 @@
 int main(int argc, char** argv) {
   using namespace llorch::gpucheck;
   Options options;
+  if (const char* testdata = std::getenv("LLORCH_TESTDATA")) {
+    options.testdata = testdata;
+  }
   std::vector<std::string> benches;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];

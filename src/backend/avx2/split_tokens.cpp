@@ -1,7 +1,6 @@
 // The vocabulary before a draw; see generic/split_tokens.inc.
 #include "sampling/split_tokens.h"
 
-#include <bit>
 #include <cstdint>
 
 #include "backend/avx2/kernels.h"
@@ -92,9 +91,8 @@ class Powers {
 #include "backend/avx2/generic/split_tokens.inc"
 }  // namespace
 
-std::uint64_t split_tokens(const float* logits, int begin, int end, double best, double reach, std::int32_t* near,
-                           int& n_near) {
-  return run_split_tokens(logits, begin, end, best, reach, near, n_near);
+SplitWeights split_tokens(const float* logits, int n, double best, double reach, std::int32_t* near) {
+  return run_split_tokens(logits, n, best, reach, near);
 }
 
 }  // namespace llorch::avx2

@@ -16,7 +16,6 @@ void attend(const AttendOp& op, int layer, const Work& work);
 void norm(const NormOp& op, const Work& work);
 void rope_store(const RopeStoreOp& op, int layer, const Work& work);
 void gate(const GateOp& op, float* gate, const float* up, std::int64_t n, const Work& work);
-std::uint64_t split_tokens(const float* logits, int begin, int end, double best, double reach, std::int32_t* near,
-                           int& n_near);
+SplitWeights split_tokens(const float* logits, int n, double best, double reach, std::int32_t* near);
 
 }  // namespace llorch::avx512

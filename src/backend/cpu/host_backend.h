@@ -50,8 +50,8 @@ class HostBackend : public Backend {
   std::unique_ptr<ModelMemory> model_;            // nullptr: nothing is loaded
 };
 
-/// Computes small products, a norm and an attention whose answers are known, with every format, through `table`.
-/// ErrorCode::device names what came out wrong.
+/// Computes through `table` small products, with every format, a norm, a gate, a rotation, an attention and a split
+/// vocabulary whose answers are known. ErrorCode::device names what came out wrong.
 Status verify_table(const OpTable& table, ThreadTeam& team);
 
 }  // namespace llorch::cpu

@@ -272,5 +272,29 @@ TEST(HostBackend, LoadRefusesWhatDoesNotFit) {
   EXPECT_EQ(backend.run({}, {}, {}, nullptr).error().message, "ref: run before load");
 }
 
+/// An op that does nothing is told by its name.
+TEST(Verify, NamesWhatIsWrong) {
+  ThreadTeam team(2);
+  for (const HostTable* table : usable_tables()) {
+    EXPECT_TRUE(verify_table(make_ops(*table), team).ok()) << table->device;
+  }
+  std::vector<std::pair<std::string, OpTable>> broken(5, {"", ref::ops()});
+  broken[0].first = "a norm";
+  broken[0].second.norm = [](const NormOp&, const Work&) {};
+  broken[1].first = "a gate";
+  broken[1].second.gate = [](const GateOp&, float*, const float*, std::int64_t, const Work&) {};
+  broken[2].first = "an attention";
+  broken[2].second.attend = [](const AttendOp&, int, const Work&) {};
+  broken[3].first = "a rotation";
+  broken[3].second.rope_store = [](const RopeStoreOp&, int, const Work&) {};
+  broken[4].first = "tokens near the best";
+  broken[4].second.split_tokens = [](const float*, int, double, double, std::int32_t*) { return SplitWeights{}; };
+  for (const auto& [op, table] : broken) {
+    const Status status = verify_table(table, team);
+    ASSERT_FALSE(status.ok()) << op;
+    EXPECT_NE(status.error().message.find(op), std::string::npos) << status.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace llorch::cpu

@@ -184,6 +184,56 @@ Status verify_attend(Bench& bench) {
   return {};
 }
 
+/// Rotated q, and the bytes of k and v in the cache, are the reference's to the bit: 3 tokens at positions 31 to 33.
+Status verify_rope_store(Bench& bench) {
+  const RopeStoreOp op{.n_heads = kHeads,
+                       .n_kv_heads = kHeads,
+                       .head_dim = kHeadDim,
+                       .rope = {.kind = RopeKind::half, .dims = kHeadDim, .factors = {}}};
+  const std::int32_t tokens[kTokens] = {}, positions[] = {31, 32, 33}, slots[] = {31, 32, 33};
+  const KvGroup group{.kv_slots = slots, .block_table = {}};
+  const Batch batch{.tokens = tokens, .positions = positions, .kv = {&group, 1}};
+  const auto stored = [&](const OpTable& table) {
+    std::vector<float> k(std::size_t{2} * kWidth * kKvBlock), v(k.size());
+    bench.set_kv(k.data(), v.data(), 2);
+    for (const Slot slot : {Slot::q, Slot::k, Slot::v}) {
+      for (std::size_t i = 0; i < bench.slot(slot).size(); ++i) {
+        bench.slot(slot)[i] = static_cast<float>(i % 37) - 18;
+      }
+    }
+    bench.run(batch, Activations::f32, [&](const Work& work) { table.rope_store(op, 0, work); });
+    std::vector<float> all = bench.slot(Slot::q);
+    all.insert(all.end(), k.begin(), k.end());
+    all.insert(all.end(), v.begin(), v.end());
+    return all;
+  };
+  const std::vector<float> got = stored(bench.table());
+  const std::vector<float> want = stored(ref::ops());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    if (!(got[i] == want[i])) {
+      return wrong(bench.table(), "a rotation", static_cast<double>(got[i]), static_cast<double>(want[i]));
+    }
+  }
+  return {};
+}
+
+/// Logits 0, -1, ... -36: five are near, and the others weigh what the definition says.
+Status verify_split_tokens(const OpTable& table) {
+  std::vector<float> logits(kRows);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = -static_cast<float>(i);
+  }
+  std::vector<std::int32_t> found(kRows), wanted(kRows);
+  const SplitWeights got = table.split_tokens(logits.data(), kRows, 0, 5, found.data());
+  const SplitWeights want = split_tokens(logits.data(), kRows, 0, 5, wanted.data());
+  if (got.n_near != want.n_near || !std::equal(found.begin(), found.begin() + want.n_near, wanted.begin())) {
+    return wrong(table, "tokens near the best", got.n_near, want.n_near);
+  }
+  return got.far == want.far
+             ? Status()
+             : wrong(table, "a sum of weights", static_cast<double>(got.far), static_cast<double>(want.far));
+}
+
 /// silu(0) * 2 = 0 and silu(40) * 2 = 80, within float.
 Status verify_gate(Bench& bench, const Batch& batch) {
   bench.slot(Slot::up).assign(bench.slot(Slot::up).size(), 2.0F);
@@ -218,6 +268,8 @@ Status verify_table(const OpTable& table, ThreadTeam& team) {
   }
   LL_TRY(verify_norm(bench, rows));
   LL_TRY(verify_gate(bench, rows));
+  LL_TRY(verify_rope_store(bench));
+  LL_TRY(verify_split_tokens(table));
   return verify_attend(bench);
 }
 

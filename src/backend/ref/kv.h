@@ -23,6 +23,7 @@ struct KvPlace {
   std::ptrdiff_t scale, scale_step;
   std::ptrdiff_t before_scales;
 };
+/// Of the key, and of the value, in slot `slot` of a piece.
 KvPlace key_place(KvType type, int head_dim, int slot);
 KvPlace value_place(KvType type, int head_dim, int slot);
 
