@@ -40,6 +40,13 @@ LL_INLINE Floats load_first(const void* p, int n) {
 LL_INLINE void store_first(float* p, Floats v, int n) {
   _mm256_maskstore_ps(p, first_mask(n), v);
 }
+/// All lanes where there are as many, else the first n.
+LL_INLINE Floats load_up_to(const float* p, int n) {
+  return n < kLanes ? load_first(p, n) : load(p);
+}
+LL_INLINE void store_up_to(float* p, Floats v, int n) {
+  n < kLanes ? store_first(p, v, n) : store(p, v);
+}
 LL_INLINE Floats keep_first(Floats v, int n) {
   return _mm256_and_ps(v, _mm256_castsi256_ps(first_mask(n)));
 }

@@ -44,6 +44,13 @@ LL_INLINE Floats load_first(const void* p, int n) {
 LL_INLINE void store_first(float* p, Floats v, int n) {
   _mm512_mask_storeu_ps(p, first_mask(n), v);
 }
+/// All lanes where there are as many, else the first n.
+LL_INLINE Floats load_up_to(const float* p, int n) {
+  return n < kLanes ? load_first(p, n) : load(p);
+}
+LL_INLINE void store_up_to(float* p, Floats v, int n) {
+  n < kLanes ? store_first(p, v, n) : store(p, v);
+}
 LL_INLINE Floats keep_first(Floats v, int n) {
   return _mm512_maskz_mov_ps(first_mask(n), v);
 }
