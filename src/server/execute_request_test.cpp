@@ -154,6 +154,19 @@ TEST(ExecuteRequest, Defaults) {
   EXPECT_NE(request.sampling.seed, good(R"({"job_id":"j","prompt":"p"})").sampling.seed) << "seeds are drawn";
 }
 
+TEST(ExecuteRequest, NullIsAbsent) {
+  const ExecuteRequest request =
+      good(R"({"job_id":"j","prompt":"p","messages":null,"max_tokens":null,"temperature":null,
+      "top_p":null,"min_p":null,"top_k":null,"repetition_penalty":null,"presence_penalty":null,"frequency_penalty":null,
+      "stop":null,"seed":null,"parse_special":null,"trace":null,"stream":null})");
+  EXPECT_FALSE(request.chat);
+  EXPECT_FALSE(request.max_tokens);
+  EXPECT_EQ(request.sampling.temperature, 1.0F);
+  EXPECT_TRUE(request.stop.empty());
+  EXPECT_TRUE(request.stream);
+  EXPECT_EQ(faults(R"({"job_id":null,"prompt":"p"})").at(0).field, "job_id");
+}
+
 TEST(ExecuteRequest, MessagesComeInTheFormThatTemplatesTake) {
   const ExecuteRequest request = good(R"({"job_id":"j","messages":[
       {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
