@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace llorch {
 namespace {
@@ -23,16 +22,21 @@ bool ThreadBudget::asks() const {
 }
 
 void ThreadBudget::told(Clock::time_point now, std::chrono::nanoseconds waited) {
-  const double lost = waited / ran_;                    // threads that did not run, on average
-  const bool counts = std::exchange(has_begun_, true);  // else: waited since when?
-  ran_ = {};
+  has_begun_ = true;
+  waited_ += waited;
+  const bool counts = ran_ >= kWindow;
+  const double lost = waited_ / ran_;  // threads that did not run, on average
+  if (counts) {
+    ran_ = {};
+    waited_ = {};
+  }
   if (counts && threads_ > 1 && lost * threads_ > kWorth) {
     threads_ = std::max(1, threads_ - std::max(1, static_cast<int>(std::lround(lost))));
     pause_ = std::clamp(2 * pause_, kFirstPause, kLongestPause);
     try_all_at_ = now + pause_;
   } else if (threads_ < most_ && now >= try_all_at_) {
     threads_ = most_;
-    has_begun_ = false;  // those that come back have not told for long
+    begin_anew();  // those that come back have not told for long
   } else if (threads_ == most_ && counts) {
     pause_ = {};
   }

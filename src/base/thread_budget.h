@@ -17,21 +17,30 @@ class ThreadBudget {
 
   /// For the next run, in [1, most].
   int threads() const { return threads_; }
+  /// Whether the threads of the next run have to remember, as it begins, how long they have been kept from a core.
+  bool begins() const { return !has_begun_; }
   /// Whether told() is due after the next run. Seldom: asking costs a thread a few microseconds.
   bool asks() const;
   /// A run of threads() threads is done.
   void ran(Clock::time_point begin, Clock::time_point end) { ran_ += end - begin; }
   /// What asks() asks for, after ran(): how long the threads of that run were kept from a core (run_delay()), all
-  /// together, since they were last asked; between runs too, where they hardly wait.
+  /// together, since they remembered or were last asked; between runs too, where they hardly wait.
   void told(Clock::time_point now, std::chrono::nanoseconds waited);
   /// The threads did something else, of which they must not tell.
-  void interrupted() { has_begun_ = false; }
+  void interrupted() { begin_anew(); }
 
  private:
+  void begin_anew() {
+    has_begun_ = false;
+    ran_ = {};
+    waited_ = {};
+  }
+
   int most_;
   int threads_;
-  bool has_begun_ = false;                // all of threads_ have told, and nothing interrupted since
-  std::chrono::duration<double> ran_{0};  // since then
+  bool has_begun_ = false;                // all of threads_ remember, and nothing interrupted since
+  std::chrono::duration<double> ran_{0};  // since then, or since the last decision
+  std::chrono::nanoseconds waited_{0};    // meanwhile, as far as told
   std::chrono::milliseconds pause_{0};    // until all threads are tried again
   Clock::time_point try_all_at_{};
 };

@@ -19,6 +19,9 @@ class Day {
     int thread_ms = 0;
     for (const auto end = now_ + time; now_ < end;) {
       const bool asked = budget.asks();
+      if (budget.begins()) {
+        waited_ = {};
+      }
       waited_ += milliseconds(5) * std::max(0, budget.threads() - (cores_ - busy));
       thread_ms += 10 * budget.threads();
       budget.ran(now_, now_ + milliseconds(10));
@@ -86,20 +89,33 @@ TEST(ThreadBudget, TriesLessAndLessOftenWhileTheNeighbourStays) {
 
 TEST(ThreadBudget, WhatWasWaitedInOtherWorkDoesNotCount) {
   ThreadBudget budget(4);
-  const auto run = [&](milliseconds waited) {
+  const auto run = [&](milliseconds length, milliseconds waited) {
     const bool asked = budget.asks();
-    budget.ran({}, ThreadBudget::Clock::time_point(milliseconds(60)));
+    budget.ran({}, ThreadBudget::Clock::time_point(length));
     if (asked) {
       budget.told({}, waited);
     }
   };
-  run(milliseconds(0));
+  run(milliseconds(40), milliseconds(0));
+  run(milliseconds(30), milliseconds(0));  // not asked: the window was not over before it
+  EXPECT_FALSE(budget.begins());
   budget.interrupted();
-  run(milliseconds(1000));  // of the other work
+  EXPECT_TRUE(budget.begins()) << "threads forget what they waited for in the other work";
+  run(milliseconds(20), milliseconds(10));  // too short to decide; what came before is not counted
   EXPECT_EQ(budget.threads(), 4);
-  run(milliseconds(0));  // not asked
-  run(milliseconds(120));
+  EXPECT_FALSE(budget.begins());
+  run(milliseconds(40), milliseconds(0));   // not asked
+  run(milliseconds(40), milliseconds(80));  // 90 ms in a window of 100
   EXPECT_EQ(budget.threads(), 3);
+}
+
+/// A first run that is as long as a window is one.
+TEST(ThreadBudget, ALongFirstRunCounts) {
+  ThreadBudget budget(2);
+  ASSERT_TRUE(budget.asks());
+  budget.ran({}, ThreadBudget::Clock::time_point(milliseconds(100)));
+  budget.told({}, milliseconds(90));
+  EXPECT_EQ(budget.threads(), 1);
 }
 
 TEST(ThreadBudget, ReturnsBetweenLongWork) {
@@ -113,7 +129,7 @@ TEST(ThreadBudget, ReturnsBetweenLongWork) {
   EXPECT_EQ(day.budget.threads(), 2);
 }
 
-TEST(ThreadBudget, WhatAThreadWaitedBeforeItWasLeftOutDoesNotCount) {
+TEST(ThreadBudget, AThreadThatComesBackBeginsAnew) {
   ThreadBudget budget(2);
   std::chrono::milliseconds now{0};
   const auto run = [&](milliseconds waited) {
@@ -124,14 +140,14 @@ TEST(ThreadBudget, WhatAThreadWaitedBeforeItWasLeftOutDoesNotCount) {
       budget.told(ThreadBudget::Clock::time_point(now), waited);
     }
   };
-  for (int i = 0; i < 3; ++i) {
-    run(milliseconds(60));
-  }
+  run(milliseconds(60));
   ASSERT_EQ(budget.threads(), 1);
+  EXPECT_FALSE(budget.begins());
   while (budget.threads() == 1) {
     run(milliseconds(0));
   }
-  run(milliseconds(5000));  // of long runs meanwhile
+  EXPECT_TRUE(budget.begins());
+  run(milliseconds(0));
   EXPECT_EQ(budget.threads(), 2);
 }
 

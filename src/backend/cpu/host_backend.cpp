@@ -33,7 +33,7 @@ struct HostBackend::Call {
   StepObserver* observer;
   float* logits;
   int n_threads;
-  bool tells_delay;
+  bool begins_delay, tells_delay;
   std::atomic<std::int64_t> waited_ns{0};  // for cores, of all threads
 };
 
@@ -92,6 +92,7 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
             .observer = observer,
             .logits = outputs.logits.empty() ? model_->logits : outputs.logits.data(),
             .n_threads = is_long ? team_.size() : budget_.threads(),
+            .begins_delay = !is_long && budget_.begins(),
             .tells_delay = !is_long && budget_.asks()};
   const auto begin = ThreadBudget::Clock::now();
   team_.run(call.n_threads, [this, &call](int thread) { walk(call, thread); });
@@ -111,6 +112,10 @@ Status HostBackend::run(const Batch& batch, std::span<const SampleSpec> samples,
 }
 
 void HostBackend::walk(Call& call, int thread) {
+  std::chrono::nanoseconds& delay = delays_[static_cast<std::size_t>(thread)];
+  if (call.begins_delay) {
+    delay = run_delay();
+  }
   Work work{.plan = &model_->plan,
             .weights = &model_->weights,
             .batch = call.batch,
@@ -142,10 +147,9 @@ void HostBackend::walk(Call& call, int thread) {
     sample_rows(call, work);
   }
   if (call.tells_delay) {
-    std::chrono::nanoseconds& before = delays_[static_cast<std::size_t>(thread)];
     const std::chrono::nanoseconds now = run_delay();
-    call.waited_ns += (now - before).count();
-    before = now;
+    call.waited_ns += (now - delay).count();
+    delay = now;
   }
 }
 

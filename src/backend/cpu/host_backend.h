@@ -46,7 +46,7 @@ class HostBackend : public Backend {
   BackendOptions options_;
   ThreadTeam team_;
   ThreadBudget budget_;                           // of runs that do little between two barriers
-  std::vector<std::chrono::nanoseconds> delays_;  // run_delay() of each thread, when it was last asked for
+  std::vector<std::chrono::nanoseconds> delays_;  // run_delay() of each thread, when it last told it
   std::unique_ptr<ModelMemory> model_;            // nullptr: nothing is loaded
 };
 
