@@ -18,7 +18,7 @@ constexpr double kWorth = 0.5;
 }  // namespace
 
 bool ThreadBudget::asks() const {
-  return !has_begun_ || ran_ >= kWindow;
+  return begins() || ran_ >= kWindow;
 }
 
 void ThreadBudget::told(Clock::time_point now, std::chrono::nanoseconds waited) {
@@ -36,7 +36,7 @@ void ThreadBudget::told(Clock::time_point now, std::chrono::nanoseconds waited) 
     try_all_at_ = now + pause_;
   } else if (threads_ < most_ && now >= try_all_at_) {
     threads_ = most_;
-    begin_anew();  // those that come back have not told for long
+    interrupted();  // those that come back did nothing meanwhile
   } else if (threads_ == most_ && counts) {
     pause_ = {};
   }

@@ -27,15 +27,13 @@ class ThreadBudget {
   /// together, since they remembered or were last asked; between runs too, where they hardly wait.
   void told(Clock::time_point now, std::chrono::nanoseconds waited);
   /// The threads did something else, of which they must not tell.
-  void interrupted() { begin_anew(); }
-
- private:
-  void begin_anew() {
+  void interrupted() {
     has_begun_ = false;
     ran_ = {};
     waited_ = {};
   }
 
+ private:
   int most_;
   int threads_;
   bool has_begun_ = false;                // all of threads_ remember, and nothing interrupted since

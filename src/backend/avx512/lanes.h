@@ -182,6 +182,14 @@ LL_INLINE void f16_store(std::uint16_t* p, Floats v) {
 LL_INLINE Floats neighbours(Floats v) {
   return _mm512_permute_ps(v, 0xb1);
 }
+/// Lane i of the first half in lanes 2i and 2i + 1.
+LL_INLINE Floats twice_each(Floats v) {
+  return _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), v);
+}
+/// a - b in lanes 2i, a + b in lanes 2i + 1.
+LL_INLINE Floats sub_add(Floats a, Floats b) {
+  return _mm512_mask_sub_ps(_mm512_add_ps(a, b), 0x5555, a, b);
+}
 
 /// kLanes bytes, widened.
 LL_INLINE Ints load_u8(const void* p) {

@@ -8,7 +8,6 @@
 #include "backend/kv_bytes.h"
 #include "backend/ref/kv.h"
 #include "backend/ref/rope.h"
-#include "base/check.h"
 
 LL_TARGET_BEGIN
 namespace llorch::avx512 {
@@ -17,7 +16,7 @@ namespace {
 }  // namespace
 
 void rope_store(const RopeStoreOp& op, int layer, const Work& work) {
-  run_rope_store(op, layer, work);
+  ref::rope_store({rotate, store_kv}, op, layer, work);
 }
 
 }  // namespace llorch::avx512

@@ -65,7 +65,7 @@ std::size_t op_scratch(const Plan& plan) {
     } else if (const auto* route = std::get_if<RouteOp>(&step.op)) {
       bytes = std::max(bytes, static_cast<std::size_t>(route->moe.n_experts) * 16);
     } else if (const auto* rope = std::get_if<RopeStoreOp>(&step.op)) {
-      bytes = std::max(bytes, static_cast<std::size_t>(rope->rope.dims) * 12);
+      bytes = std::max(bytes, static_cast<std::size_t>(rope->rope.dims) * 8);
     }
   }
   return bytes;

@@ -174,9 +174,8 @@ Status upload_weights(DeviceModel& model, Driver& driver, Kernels& kernels, cons
     }
   }
   for (const Angles& angles : model.angles) {
-    const int n = angles.rope.dims / 2;
-    std::vector<double> inverse(static_cast<std::size_t>(n));
-    ref::rope_frequencies(angles.rope, inverse.data(), n);
+    std::vector<double> inverse(static_cast<std::size_t>(angles.rope.dims / 2));
+    ref::rope_frequencies(angles.rope, inverse);
     LL_TRY(uploader.bytes(inverse.data(), inverse.size() * sizeof(double), angles.inverse));
   }
   LL_TRY(uploader.end());

@@ -22,7 +22,6 @@ std::ptrdiff_t width_of(KvType type, int head_dim) {
 
 /// One block of q8_0 from n <= 32 values.
 void quantise(const float* values, int n, std::int8_t* q, std::ptrdiff_t step, std::uint16_t& scale) {
-  constexpr float kTiny = 1e-30F;  // below it 127 / largest is not a float
   float largest = 0;
   bool finite = true;
   for (int i = 0; i < n; ++i) {
@@ -34,26 +33,6 @@ void quantise(const float* values, int n, std::int8_t* q, std::ptrdiff_t step, s
     q[i * step] = i < n && finite ? static_cast<std::int8_t>(std::nearbyint(values[i] * inverse)) : std::int8_t{0};
   }
   scale = f32_to_f16(finite ? largest / 127.0F : std::numeric_limits<float>::quiet_NaN());
-}
-
-void store(KvType type, const float* values, int head_dim, std::byte* piece, const KvPlace& at) {
-  if (type == KvType::q8_0) {
-    auto* q = reinterpret_cast<std::int8_t*>(piece) + at.first;
-    auto* scales = reinterpret_cast<std::uint16_t*>(piece + at.before_scales) + at.scale;
-    for (int d = 0; d < head_dim; d += kKvScaleBlock) {
-      quantise(values + d, std::min(kKvScaleBlock, head_dim - d), q + d * at.step, at.step,
-               scales[d / kKvScaleBlock * at.scale_step]);
-    }
-    return;
-  }
-  for (int d = 0; d < head_dim; ++d) {
-    const std::ptrdiff_t i = at.first + d * at.step;
-    if (type == KvType::f32) {
-      reinterpret_cast<float*>(piece)[i] = values[d];
-    } else {
-      reinterpret_cast<std::uint16_t*>(piece)[i] = f32_to_f16(values[d]);
-    }
-  }
 }
 
 void load(KvType type, const std::byte* piece, int head_dim, const KvPlace& at, float* values) {
@@ -82,12 +61,32 @@ KvPlace value_place(KvType type, int head_dim, int slot) {
   return {slot * width, 1, slot * scales_of(head_dim), 1, kKvBlock * width};
 }
 
+void store_at(KvType type, const float* values, int head_dim, std::byte* piece, const KvPlace& at) {
+  if (type == KvType::q8_0) {
+    auto* q = reinterpret_cast<std::int8_t*>(piece) + at.first;
+    auto* scales = reinterpret_cast<std::uint16_t*>(piece + at.before_scales) + at.scale;
+    for (int d = 0; d < head_dim; d += kKvScaleBlock) {
+      quantise(values + d, std::min(kKvScaleBlock, head_dim - d), q + d * at.step, at.step,
+               scales[d / kKvScaleBlock * at.scale_step]);
+    }
+    return;
+  }
+  for (int d = 0; d < head_dim; ++d) {
+    const std::ptrdiff_t i = at.first + d * at.step;
+    if (type == KvType::f32) {
+      reinterpret_cast<float*>(piece)[i] = values[d];
+    } else {
+      reinterpret_cast<std::uint16_t*>(piece)[i] = f32_to_f16(values[d]);
+    }
+  }
+}
+
 void store_key(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
-  store(type, values, head_dim, piece, key_place(type, head_dim, slot));
+  store_at(type, values, head_dim, piece, key_place(type, head_dim, slot));
 }
 
 void store_value(KvType type, const float* values, int head_dim, std::byte* piece, int slot) {
-  store(type, values, head_dim, piece, value_place(type, head_dim, slot));
+  store_at(type, values, head_dim, piece, value_place(type, head_dim, slot));
 }
 
 void load_key(KvType type, const std::byte* piece, int head_dim, int slot, float* values) {

@@ -27,9 +27,15 @@ struct KvPlace {
 KvPlace key_place(KvType type, int head_dim, int slot);
 KvPlace value_place(KvType type, int head_dim, int slot);
 
-/// Writes values[head_dim] to slot `slot` of a piece. A block of q8_0: the scale is largest / 127 as F16, the whole
-/// numbers are x * (127 / largest), to nearest, ties to even; all 0 where the largest is below 1e-30. One that holds
-/// NaN or infinity gets the scale NaN.
+/// Below it 127 / largest is not a float.
+inline constexpr float kTiny = 1e-30F;
+
+/// Writes values[head_dim] to a place in a piece. A block of q8_0: the scale is largest / 127 as F16, the whole numbers
+/// are x * (127 / largest), to nearest, ties to even; all 0 where the largest is not above kTiny. One that holds NaN or
+/// infinity gets the scale NaN.
+void store_at(KvType type, const float* values, int head_dim, std::byte* piece, const KvPlace& at);
+
+/// The same, to slot `slot`.
 void store_key(KvType type, const float* values, int head_dim, std::byte* piece, int slot);
 void store_value(KvType type, const float* values, int head_dim, std::byte* piece, int slot);
 
